@@ -1,0 +1,33 @@
+"""How many dimensions do two modalities share, and which embedding dimension should I use?"""
+
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+# A configuration in the working directory comes before the one shipped with the workflow.
+CONFIGURATION = "config/config.yaml"
+if not Path(CONFIGURATION).exists():
+    CONFIGURATION = workflow.source_path(CONFIGURATION)
+
+
+configfile: CONFIGURATION
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/preprocess.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        collect("<results>/{dataset}/report.html", dataset=DATASETS),
+        collect("<results>/{dataset}/answer.json", dataset=DATASETS),
+        collect("<results>/{dataset}/saturation.tsv", dataset=DATASETS),
+        collect("<results>/{dataset}/scores.tsv", dataset=DATASETS),

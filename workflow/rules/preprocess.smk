@@ -1,0 +1,32 @@
+"""Counts become features: principal components of normalised RNA and of centred protein.
+
+Takes checked cells; makes `features/`, once a dataset, for every recipe and seed.
+"""
+
+
+rule preprocess_cells:
+    input:
+        cells=cells_of,
+        check="<results>/{dataset}/check.json",
+    output:
+        rna="<results>/{dataset}/features/rna.npy",
+        prot="<results>/{dataset}/features/prot.npy",
+        cells="<results>/{dataset}/features/cells.tsv.gz",
+        summary="<results>/{dataset}/features/preprocessing.json",
+    log:
+        "<logs>/{dataset}/preprocess_cells.log",
+    benchmark:
+        "<benchmarks>/{dataset}/preprocess_cells.tsv"
+    conda:
+        "../../envs/cells.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        reading=reading_of,
+        code=code_hash(
+            "checks.py", "io.py", "preprocess.py", "splits.py"
+        ),
+    script:
+        "../scripts/preprocess_cells.py"

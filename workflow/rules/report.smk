@@ -1,0 +1,71 @@
+"""Tables become what the user takes home: pictures and one self-contained page.
+
+Takes the tables of a dataset; makes `figures/` and `report.html`.
+"""
+
+
+rule plot_figures:
+    input:
+        scores="<results>/{dataset}/scores.tsv",
+        history="<results>/{dataset}/history.tsv",
+        answer="<results>/{dataset}/answer.json",
+        check="<results>/{dataset}/check.json",
+    output:
+        saturation_svg="<results>/{dataset}/figures/saturation.svg",
+        training_svg="<results>/{dataset}/figures/training.svg",
+        saturation_png=report(
+            "<results>/{dataset}/figures/saturation.png",
+            caption="../report/saturation.rst",
+            category="{dataset}",
+        ),
+        training_png=report(
+            "<results>/{dataset}/figures/training.png",
+            caption="../report/training.rst",
+            category="{dataset}",
+        ),
+    log:
+        "<logs>/{dataset}/plot_figures.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_hash("figures.py", "tables.py"),
+    script:
+        "../scripts/plot_figures.py"
+
+
+rule write_report:
+    input:
+        scores="<results>/{dataset}/scores.tsv",
+        saturation="<results>/{dataset}/saturation.tsv",
+        answer="<results>/{dataset}/answer.json",
+        check="<results>/{dataset}/check.json",
+        preprocessing="<results>/{dataset}/features/preprocessing.json",
+        saturation_svg="<results>/{dataset}/figures/saturation.svg",
+        training_svg="<results>/{dataset}/figures/training.svg",
+    output:
+        report=report(
+            "<results>/{dataset}/report.html",
+            caption="../report/report.rst",
+            category="{dataset}",
+        ),
+    log:
+        "<logs>/{dataset}/write_report.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_hash(
+            "__init__.py",
+            "figures.py",
+            "recipes.py",
+            "report.py",
+            "tables.py",
+            "templates/report.html.j2",
+        ),
+    script:
+        "../scripts/write_report.py"

@@ -1,0 +1,66 @@
+"""Models are trained in blocks: one dataset, one recipe, one output dimension, a run of seeds.
+
+Takes `features/`; makes `models/`. Finished seeds are kept in `checkpoints/`, which is no declared
+output since Snakemake deletes those of failed and rerun jobs.
+"""
+
+
+# Closed forms have a rule of their own, so that a change to them retrains nothing.
+ruleorder: fit_cca > train_encoders
+
+
+rule train_encoders:
+    input:
+        rna="<results>/{dataset}/features/rna.npy",
+        prot="<results>/{dataset}/features/prot.npy",
+    output:
+        models="<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
+        history="<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.history.tsv",
+    log:
+        "<logs>/{dataset}/train_encoders/{recipe}/dim{dim}/seeds{seeds}.log",
+    benchmark:
+        "<benchmarks>/{dataset}/train_encoders/{recipe}/dim{dim}/seeds{seeds}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    # Blocks side by side use the cores better than threads within one.
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=1440,
+    params:
+        seeds=seeds_of,
+        code=code_hash(
+            "checkpoints.py",
+            "encoders.py",
+            "losses.py",
+            "recipes.py",
+            "splits.py",
+            "training.py",
+        ),
+    script:
+        "../scripts/train_encoders.py"
+
+
+rule fit_cca:
+    input:
+        rna="<results>/{dataset}/features/rna.npy",
+        prot="<results>/{dataset}/features/prot.npy",
+    output:
+        models="<results>/{dataset}/models/cca/dim{dim}/seeds{seeds}.safetensors",
+    log:
+        "<logs>/{dataset}/fit_cca/dim{dim}/seeds{seeds}.log",
+    benchmark:
+        "<benchmarks>/{dataset}/fit_cca/dim{dim}/seeds{seeds}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        seeds=seeds_of,
+        code=code_hash(
+            "baselines.py", "checkpoints.py", "recipes.py", "retrieval.py", "splits.py"
+        ),
+    script:
+        "../scripts/fit_cca.py"

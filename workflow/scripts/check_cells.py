@@ -1,0 +1,20 @@
+"""Read the cells, refuse what cannot be used, and say what was found."""
+
+from sharedim.atomic import write_json
+from sharedim.checks import describe
+from sharedim.io import read_paired_cells
+from sharedim.log import job
+
+
+def main():
+    dataset = snakemake.wildcards.dataset
+    with job(snakemake.log[0], f"check {dataset}") as logger:
+        cells = read_paired_cells(snakemake.input.cells, **snakemake.params.reading)
+        found = describe(cells, dataset, snakemake.input.cells)
+        for line in found["warnings"]:
+            logger.warning(line)
+        logger.info(found["summary"])
+        write_json(snakemake.output.check, found)
+
+
+main()

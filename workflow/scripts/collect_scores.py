@@ -1,0 +1,18 @@
+"""Put the scores of all recipes, and the training histories, into one table each."""
+
+from sharedim import history
+from sharedim.log import job
+from sharedim.tables import SCORE_COLUMNS, concatenate, write_table
+
+
+def main():
+    dataset = snakemake.wildcards.dataset
+    with job(snakemake.log[0], f"collect {dataset}") as logger:
+        scores = concatenate(snakemake.input.scores, dataset, columns=SCORE_COLUMNS)
+        course = concatenate(snakemake.input.history, dataset, columns=history.COLUMNS)
+        write_table(snakemake.output.scores, scores)
+        write_table(snakemake.output.history, course)
+        logger.info("%d scores, %d rows of history", len(scores), len(course))
+
+
+main()

@@ -1,0 +1,21 @@
+"""Find where every curve saturates and say what follows from it."""
+
+from sharedim.answer import answer_of
+from sharedim.atomic import write_json
+from sharedim.log import job
+from sharedim.saturation import saturation_table
+from sharedim.tables import read_table, write_table
+
+
+def main():
+    dataset = snakemake.wildcards.dataset
+    with job(snakemake.log[0], f"saturation {dataset}") as logger:
+        scores = read_table(snakemake.input.scores)
+        saturation = saturation_table(scores)
+        answer = answer_of(dataset, scores, saturation, list(snakemake.params.contrastive))
+        write_table(snakemake.output.saturation, saturation)
+        write_json(snakemake.output.answer, answer)
+        logger.info(answer["sentence"])
+
+
+main()

@@ -1,0 +1,7 @@
+"""How many dimensions do two modalities share?
+
+The library behind the sharedim workflow. Importing it imports nothing else, so that each
+job pays only for what it uses: ``from sharedim import training`` needs torch and numpy alone.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,206 @@
+"""The headline of a dataset: how many shared dimensions, which d to use, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sharedim.saturation import LEVEL, RESAMPLES, curve
+
+MATCHING = "match_top0.5pct_rna_to_prot"
+ID_METRICS = ("id_mle_rna", "id_mle_prot")
+# A recipe that keeps less than this share of its in-sample gain over chance overfits.
+KEPT_GAIN = 0.5
+
+RULE = (
+    "The recommended d is the smallest output dimension whose held-out top-0.5 % matching (RNA to "
+    "protein) is within one standard error of the best, for the recipe that matches best on "
+    "held-out cells; its interval resamples the seeds. k-hat is the maximum-likelihood intrinsic "
+    "dimension of the contrastive representations of held-out cells (mean of RNA and protein) at "
+    "every d from there on; it is not given where the contrastive recipe overfits."
+)
+
+
+@dataclass(frozen=True)
+class RecipeSummary:
+    """Matching of one recipe, in sample and held out.
+
+    Attributes
+    ----------
+    recipe : str
+    in_sample, held_out : float
+        Plateau of top-0.5 % matching.
+    chance : float
+        Its held-out chance level.
+    kept_gain : float
+        Held-out gain over chance as a share of the in-sample gain.
+    saturation : Series
+        The recipe's held-out row of ``saturation.tsv``.
+    """
+
+    recipe: str
+    in_sample: float
+    held_out: float
+    chance: float
+    kept_gain: float
+    saturation: pd.Series
+
+    @property
+    def usable(self) -> bool:
+        """Whether held-out matching is clearly above chance."""
+        return self.saturation["status"] not in ("failed", "nothing_shared")
+
+    @property
+    def overfits(self) -> bool:
+        """Whether most of the in-sample gain over chance is lost on held-out cells."""
+        return self.kept_gain < KEPT_GAIN
+
+
+def summarise_recipes(scores: pd.DataFrame, saturation: pd.DataFrame) -> list[RecipeSummary]:
+    """Compare in-sample and held-out matching of every recipe."""
+    summaries = []
+    matching = saturation[saturation["metric"] == MATCHING].set_index(["recipe", "split"])
+    for recipe in saturation["recipe"].unique():
+        train, test = matching.loc[(recipe, "train")], matching.loc[(recipe, "test")]
+        train_chance = curve(scores, recipe, "train", MATCHING)[2]
+        test_chance = curve(scores, recipe, "test", MATCHING)[2]
+        gain = train["plateau"] - train_chance
+        kept = (test["plateau"] - test_chance) / gain if gain > 0 else math.nan
+        summaries.append(
+            RecipeSummary(recipe, train["plateau"], test["plateau"], test_chance, kept, test)
+        )
+    return summaries
+
+
+def answer_of(
+    dataset: str, scores: pd.DataFrame, saturation: pd.DataFrame, contrastive: list[str]
+) -> dict:
+    """Say how many dimensions are shared and which output dimension to use.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    scores, saturation : DataFrame
+        As ``scores.tsv`` and ``saturation.tsv``, of this dataset.
+    contrastive : list of str
+        The recipes that train encoders; only these vote on k-hat, since the representation of a
+        linear baseline has all the dimensions it is given.
+
+    Returns
+    -------
+    dict
+        ``k_hat`` and ``recommended_d`` (value, low, high, status), ``recipe`` (the best on
+        held-out cells), ``rule``, ``sentence`` and ``warnings``. Unknown values are None.
+    """
+    summaries = summarise_recipes(scores, saturation)
+    usable = [summary for summary in summaries if summary.usable]
+    best = max(usable, key=lambda summary: summary.held_out, default=None)
+    k_hat = _k_hat(scores, [s for s in summaries if s.recipe in contrastive])
+    recommended = {"value": None, "low": None, "high": None, "status": "nothing_shared"}
+    if best is not None:
+        row = best.saturation
+        recommended = {
+            "value": int(row["d_saturation"]),
+            "low": _whole(row["ci_low"]),
+            "high": _whole(row["ci_high"]),
+            "status": row["status"],
+        }
+    return {
+        "dataset": dataset,
+        "sentence": _sentence(dataset, best, recommended, k_hat),
+        "recommended_d": recommended,
+        "k_hat": k_hat,
+        "recipe": best.recipe if best else None,
+        "rule": RULE,
+        "warnings": _warnings(summaries, best, contrastive),
+    }
+
+
+def _whole(value: float) -> int | None:
+    return int(value) if math.isfinite(value) else None
+
+
+def _k_hat(scores: pd.DataFrame, contrastive: list[RecipeSummary]) -> dict:
+    """Average the intrinsic dimension on the plateau of the best contrastive recipe."""
+    unknown = {"value": None, "low": None, "high": None}
+    if not contrastive:
+        return {**unknown, "status": "no_contrastive_recipe"}
+    usable = [summary for summary in contrastive if summary.usable]
+    if not usable:
+        return {**unknown, "status": "nothing_shared"}
+    best = max(usable, key=lambda summary: summary.held_out)
+    if best.overfits:
+        return {**unknown, "status": "overfitted"}
+
+    per_modality = []
+    for metric in ID_METRICS:
+        dims, values, _ = curve(scores, best.recipe, "test", metric)
+        per_modality.append(values[:, dims >= best.saturation["d_saturation"]].mean(axis=1))
+    per_seed = np.mean(per_modality, axis=0)
+    per_seed = per_seed[np.isfinite(per_seed)]
+    if not len(per_seed):
+        return {**unknown, "status": "failed"}
+    low = high = None
+    if len(per_seed) > 1:
+        rng = np.random.default_rng(0)
+        means = rng.choice(per_seed, size=(RESAMPLES, len(per_seed))).mean(axis=1)
+        tail = (1 - LEVEL) / 2
+        low, high = (round(float(q), 2) for q in np.quantile(means, [tail, 1 - tail]))
+    value = round(float(per_seed.mean()), 2)
+    return {"value": value, "low": low, "high": high, "status": "estimated"}
+
+
+def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat: dict) -> str:
+    if best is None:
+        return (
+            f"Nothing shared was found in {dataset}: no recipe matches held-out cells "
+            "clearly better than chance."
+        )
+    d, low, high = recommended["value"], recommended["low"], recommended["high"]
+    interval = f" (90 % interval {low} to {high})" if low is not None else ""
+    if recommended["status"] == "not_saturated":
+        use = f"Use at least d = {d}{interval} for {dataset}: the grid ends before matching saturates"
+    elif recommended["status"] == "flat":
+        use = f"d = {d}{interval} is enough for {dataset}: no larger d is clearly better"
+    else:
+        use = f"Use d = {d}{interval} for {dataset}: held-out matching does not improve beyond it"
+    evidence = f" ({best.recipe}: {best.held_out:.3f}, chance {best.chance:.3f})"
+    if k_hat["value"] is None:
+        reason = {
+            "overfitted": "the contrastive recipe overfits",
+            "nothing_shared": "the contrastive recipe does not match held-out cells above chance",
+            "no_contrastive_recipe": "no contrastive recipe was trained",
+            "failed": "no model gave a finite estimate",
+        }[k_hat["status"]]
+        return f"{use}{evidence}. The intrinsic dimension is not known: {reason}."
+    span = f" ({k_hat['low']} to {k_hat['high']})" if k_hat["low"] is not None else ""
+    return f"{use}{evidence}. The representations have an intrinsic dimension of {k_hat['value']}{span}."
+
+
+def _warnings(
+    summaries: list[RecipeSummary], best: RecipeSummary | None, contrastive: list[str]
+) -> list[str]:
+    warnings = []
+    for summary in summaries:
+        numbers = (
+            f"{summary.in_sample:.3f} in sample, {summary.held_out:.3f} on held-out cells, "
+            f"chance {summary.chance:.3f}"
+        )
+        if summary.saturation["status"] == "failed":
+            warnings.append(f"The recipe {summary.recipe} failed: a loss was not finite.")
+        elif summary.overfits:
+            warnings.append(f"The recipe {summary.recipe} overfits: matching {numbers}.")
+    if best is not None and best.recipe not in contrastive and contrastive:
+        warnings.append(
+            f"The linear baseline {best.recipe} matches held-out cells better than contrastive "
+            "training, so the recommendation rests on it."
+        )
+    if best is not None and best.saturation["status"] == "not_saturated":
+        warnings.append("Nothing saturates inside the grid: add larger dims.")
+    if best is not None and not math.isfinite(best.saturation["ci_low"]):
+        warnings.append("With a single seed there is no interval: use at least 3 seeds.")
+    return warnings

@@ -1,0 +1,55 @@
+"""What a job says: to its log file and to the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sharedim.errors import InputError
+
+
+@contextmanager
+def job(log: str | Path, name: str) -> Iterator[logging.Logger]:
+    """Log a job from start to end and turn its errors into what a person needs.
+
+    An input that cannot be used ends the job with its one sentence; any other error with its
+    traceback in the log and one line on the terminal.
+
+    Parameters
+    ----------
+    log : path-like
+        The log file, begun anew.
+    name : str
+        The job in a word or two, put before every line.
+
+    Yields
+    ------
+    logging.Logger
+    """
+    file = logging.FileHandler(log, mode="w", encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter(f"[{name}] %(message)s"))
+    logging.basicConfig(handlers=[file, terminal], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
+    logger = logging.getLogger("sharedim")
+    logger.setLevel(logging.INFO)
+    # A dependency's warnings are for the maintainer: they belong in the file alone.
+    terminal.addFilter(logging.Filter("sharedim"))
+
+    started = time.monotonic()
+    try:
+        yield logger
+    except InputError as error:
+        logger.error("error: %s", error)
+        sys.exit(1)
+    except Exception as error:
+        terminal.addFilter(lambda record: not record.exc_info)
+        logger.exception("failed")
+        logger.error("error: %s: %s; the traceback is in %s", type(error).__name__, error, log)
+        sys.exit(1)
+    logger.info("done in %.1f s", time.monotonic() - started)

@@ -1,0 +1,35 @@
+"""The tables that pass between rules: tab-separated text with a header line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from sharedim.atomic import replacing
+
+SCORE_COLUMNS = ["recipe", "dim", "seed", "split", "metric", "value", "chance"]
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table; only an empty field is missing, so that a type called NA stays a type."""
+    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
+
+
+def write_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a table atomically, compressed when the name ends in .gz; missing values are empty."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.8g")
+
+
+def read_labels(path: str | Path, columns: list[str]) -> pd.DataFrame:
+    """Read the cell-type columns of ``features/cells.tsv.gz`` as text, missing where unknown."""
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[""])
+    return table[columns]
+
+
+def concatenate(paths: list[str], dataset: str, columns: list[str]) -> pd.DataFrame:
+    """Read tables with the same columns and stack them, with the dataset's name in a first column."""
+    tables = [read_table(path) for path in paths]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    table.insert(0, "dataset", dataset)
+    return table

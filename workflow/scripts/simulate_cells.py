@@ -1,0 +1,23 @@
+"""Simulate CITE-seq counts with a known answer."""
+
+from sharedim.atomic import replacing
+from sharedim.log import job
+from sharedim.simulate import simulate_cite_seq
+
+
+def main():
+    with job(snakemake.log[0], "simulate") as logger:
+        data = simulate_cite_seq(**snakemake.params.simulation)
+        with replacing(snakemake.output.cells) as temporary:
+            data.write_h5mu(temporary)
+        logger.info(
+            "%s: %d cells, %d genes, %d proteins, %d shared dimensions",
+            snakemake.output.cells,
+            data.n_obs,
+            data["rna"].n_vars,
+            data["prot"].n_vars,
+            data.uns["simulation"]["shared_dimensions"],
+        )
+
+
+main()

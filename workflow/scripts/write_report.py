@@ -1,0 +1,32 @@
+"""Write the self-contained page of one dataset."""
+
+import json
+from pathlib import Path
+
+from sharedim.atomic import replacing
+from sharedim.log import job
+from sharedim.report import render_report
+from sharedim.tables import read_table
+
+
+def read_json(path):
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def main():
+    with job(snakemake.log[0], f"report {snakemake.wildcards.dataset}") as logger:
+        page = render_report(
+            answer=read_json(snakemake.input.answer),
+            check=read_json(snakemake.input.check),
+            preprocessing=read_json(snakemake.input.preprocessing),
+            scores=read_table(snakemake.input.scores),
+            saturation=read_table(snakemake.input.saturation),
+            saturation_svg=Path(snakemake.input.saturation_svg).read_bytes(),
+            training_svg=Path(snakemake.input.training_svg).read_bytes(),
+        )
+        with replacing(snakemake.output.report) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+        logger.info("%s", snakemake.output.report)
+
+
+main()

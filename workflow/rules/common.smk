@@ -1,6 +1,7 @@
-"""What every rule needs: the checked configuration, the wildcards, and hashes of library code."""
+"""Shared by all rules: the checked configuration, the wildcards, and hashes of library code."""
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -49,15 +50,22 @@ from sharedim.errors import InputError
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 
 
+def launch_directory():
+    """Return where the command was typed, which `--directory` makes Snakemake leave."""
+    if workflow.overwrite_workdir is None:
+        return Path.cwd()
+    # Jobs on a cluster are started elsewhere and inherit the answer.
+    typed_in = os.environ.get("PWD", os.getcwd())
+    return Path(os.environ.setdefault("SHAREDIM_LAUNCHED_FROM", typed_in))
+
+
 def complete_configuration():
     """Coerce, check and complete the configuration in place, and return the datasets."""
     coerced = configuration.coerce(config)
     try:
         configuration.check(coerced, yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
         validate(coerced, str(SCHEMA), set_default=True)
-        datasets = configuration.datasets_of(
-            coerced, Path(workflow.workdir_init), Path.cwd()
-        )
+        datasets = configuration.datasets_of(coerced, launch_directory(), Path.cwd())
     except InputError as error:
         raise WorkflowError(str(error))
     config.update(coerced)

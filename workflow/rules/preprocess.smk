@@ -25,8 +25,6 @@ rule preprocess_cells:
         runtime=60,
     params:
         reading=reading_of,
-        code=code_hash(
-            "checks.py", "io.py", "preprocess.py", "splits.py"
-        ),
+        code=code_hash("checks.py", "io.py", "preprocess.py", "splits.py", "tables.py"),
     script:
         "../scripts/preprocess_cells.py"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from sharedim import checkpoints
 from sharedim.baselines import fit_cca_seeds
 from sharedim.log import job
@@ -24,7 +25,7 @@ def main():
                 "seeds": seeds,
                 "data": checkpoints.fingerprint(rna, prot),
             },
-            code=snakemake.params.code,
+            engine=snakemake.params.engine,
             fit=lambda missing: fit_cca_seeds(rna, prot, recipe=CCA, dim=dim, seeds=missing),
         )
         checkpoints.write_block(snakemake.output.models, block)

@@ -1,6 +1,7 @@
 """Turn the counts of paired cells into the features that are trained on."""
 
 import numpy as np
+
 from sharedim.atomic import replacing, write_json
 from sharedim.io import cell_table, read_paired_cells
 from sharedim.log import job
@@ -15,7 +16,9 @@ def main():
         for modality, path in (("rna", snakemake.output.rna), ("prot", snakemake.output.prot)):
             with replacing(path) as temporary:
                 np.save(temporary, features[modality].components)
-            logger.info("%s: %d cells x %d components", modality, *features[modality].components.shape)
+            logger.info(
+                "%s: %d cells x %d components", modality, *features[modality].components.shape
+            )
         write_table(snakemake.output.cells, cell_table(cells))
         write_json(snakemake.output.summary, summarise(features))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+
 from sharedim.checkpoints import read_block
 from sharedim.log import job
 from sharedim.scoring import score_block

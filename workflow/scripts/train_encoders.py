@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from sharedim import checkpoints
 from sharedim.history import write_history
 from sharedim.log import job
@@ -25,7 +26,7 @@ def main():
                 "seeds": seeds,
                 "data": checkpoints.fingerprint(rna, prot),
             },
-            code=snakemake.params.code,
+            engine=snakemake.params.engine,
             fit=lambda missing: train_seeds(rna, prot, recipe=recipe, dim=dim, seeds=missing),
         )
         write_history(snakemake.output.history, block)

@@ -163,7 +163,9 @@ def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat
     d, low, high = recommended["value"], recommended["low"], recommended["high"]
     interval = f" (90 % interval {low} to {high})" if low is not None else ""
     if recommended["status"] == "not_saturated":
-        use = f"Use at least d = {d}{interval} for {dataset}: the grid ends before matching saturates"
+        use = (
+            f"Use at least d = {d}{interval} for {dataset}: the grid ends before matching saturates"
+        )
     elif recommended["status"] == "flat":
         use = f"d = {d}{interval} is enough for {dataset}: no larger d is clearly better"
     else:

@@ -72,7 +72,7 @@ def directory_beside(models: Path) -> Path:
 def complete_block(
     directory: Path,
     header: dict,
-    code: str,
+    engine: str,
     fit: Callable[[list[int]], Iterable[tuple[int, dict[str, np.ndarray]]]],
 ) -> ModelBlock:
     """Take finished seeds over, fit the missing ones, and stack them all.
@@ -87,8 +87,8 @@ def complete_block(
     header : dict
         What the block is: ``recipe``, ``dim``, ``seeds`` and ``data``. A finished seed is taken
         over only where recipe, dimension and data are the same.
-    code : str
-        Hash of the code that fits; a finished seed of other code is not taken over.
+    engine : str
+        Hash of the code that fits; a finished seed of another engine is not taken over.
     fit : callable
         Takes the missing seeds, yields each seed with its tensors.
 
@@ -100,7 +100,7 @@ def complete_block(
     identity = {name: value for name, value in header.items() if name != "seeds"}
     models, missing = {}, []
     for seed in header["seeds"]:
-        path = _seed_path(directory, identity, code, seed)
+        path = _seed_path(directory, identity, engine, seed)
         finished = _read_finished(path)
         if finished is None:
             missing.append(seed)
@@ -112,15 +112,15 @@ def complete_block(
         logger.info("to fit: seeds %s", missing)
         for seed, tensors in fit(missing):
             block = ModelBlock(tensors, {**identity, "seeds": [seed]})
-            write_block(_seed_path(directory, identity, code, seed), block)
+            write_block(_seed_path(directory, identity, engine, seed), block)
             models[seed] = tensors
     ordered = [models[seed] for seed in header["seeds"]]
     stacked = {name: np.stack([model[name] for model in ordered]) for name in ordered[0]}
     return ModelBlock(stacked, header)
 
 
-def _seed_path(directory: Path, identity: dict, code: str, seed: int) -> Path:
-    key = hashlib.sha256(json.dumps([identity, code, seed], sort_keys=True).encode())
+def _seed_path(directory: Path, identity: dict, engine: str, seed: int) -> Path:
+    key = hashlib.sha256(json.dumps([identity, engine, seed], sort_keys=True).encode())
     return directory / f"seed{seed}-{key.hexdigest()[:16]}.safetensors"
 
 

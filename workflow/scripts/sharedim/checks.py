@@ -128,14 +128,16 @@ def describe(cells: PairedCells, dataset: str, source: str) -> dict:
         }
         for column in cells.labels
     }
-    levels = ", ".join(f"{column} ({len(found['types'])} types)" for column, found in labels.items())
+    levels = ", ".join(
+        f"{column} ({len(found['types'])} types)" for column, found in labels.items()
+    )
     batches = {} if cells.batch is None else cells.batch.value_counts()
     return {
         "dataset": dataset,
         "file": source,
         "summary": (
             f"{n_paired:,} paired cells, {cells.rna.n_vars:,} genes, {cells.prot.n_vars:,} proteins; "
-            f"labels: {levels or 'none, so no label transfer'}; {len(batches) or 'no'} batches named"
+            f"labels: {levels or 'none, so no label transfer'}; batches: {len(batches) or 'none named'}"
         ),
         "paired_cells": n_paired,
         "rna_cells": cells.n_rna,

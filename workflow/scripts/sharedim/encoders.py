@@ -65,9 +65,7 @@ class EncoderStack(nn.Module):
         )
 
 
-def initial_encoder(
-    widths: tuple[int, ...], generator: torch.Generator
-) -> dict[str, torch.Tensor]:
+def initial_encoder(widths: tuple[int, ...], generator: torch.Generator) -> dict[str, torch.Tensor]:
     """Draw the initial tensors of one encoder as ``torch.nn.Linear`` does.
 
     Weights and biases are uniform on [-1/sqrt(in), 1/sqrt(in)].

@@ -105,7 +105,9 @@ def plot_saturation(scores: pd.DataFrame, labels: list[str], answer: dict) -> Fi
 def _draw_curves(axis: Axes, scores: pd.DataFrame, colours: dict[str, tuple]) -> None:
     is_dimension = scores["metric"].str.startswith("id_")
     modality = scores["metric"].str.rsplit("_", n=1).str[-1].map({"rna": "RNA", "prot": "protein"})
-    table = scores.assign(curve=scores["recipe"].where(~is_dimension, scores["recipe"] + " " + modality))
+    table = scores.assign(
+        curve=scores["recipe"].where(~is_dimension, scores["recipe"] + " " + modality)
+    )
     for (recipe, metric, name), group in table.groupby(["recipe", "metric", "curve"], sort=False):
         sns.lineplot(
             group,

@@ -88,13 +88,16 @@ def score_tables(scores: pd.DataFrame, labels: list[str]) -> list[dict]:
         for (recipe, metric, split), group in chosen.groupby(
             ["recipe", "metric", "split"], sort=False
         ):
-            modality = {"rna": " RNA", "prot": " protein"}[metric.rsplit("_", 1)[-1]] if several else ""
+            modality = (
+                {"rna": " RNA", "prot": " protein"}[metric.rsplit("_", 1)[-1]] if several else ""
+            )
             where = "in sample" if split == "train" else "held out"
             columns.append(f"{recipe}{modality}, {where}")
             for dim, values in group.groupby("dim")["value"]:
                 cells[dim, columns[-1]] = _mean_and_deviation(values)
         rows = [
-            [dim, *(cells[dim, column] for column in columns)] for dim in sorted(chosen["dim"].unique())
+            [dim, *(cells[dim, column] for column in columns)]
+            for dim in sorted(chosen["dim"].unique())
         ]
         chance = chosen.loc[chosen["split"] == "test", "chance"].mean()
         tables.append(

@@ -8,6 +8,9 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
+# The new default of mudata: a modality's own columns stay in the modality.
+mudata.set_options(pull_on_update=False)
+
 
 def simulate_cite_seq(
     *,
@@ -100,9 +103,7 @@ def _shared_latents(
     return latents, coarse, fine
 
 
-def _negative_binomial(
-    rng: np.random.Generator, mean: np.ndarray, dispersion: float
-) -> np.ndarray:
+def _negative_binomial(rng: np.random.Generator, mean: np.ndarray, dispersion: float) -> np.ndarray:
     """Draw counts with variance ``mean + dispersion * mean**2``, as a gamma-Poisson mixture."""
     rate = rng.gamma(shape=1 / dispersion, scale=dispersion * mean)
     return rng.poisson(rate).astype(np.int32)

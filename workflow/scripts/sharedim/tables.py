@@ -10,6 +10,7 @@ from sharedim.atomic import replacing
 
 SCORE_COLUMNS = ["recipe", "dim", "seed", "split", "metric", "value", "chance"]
 
+
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a table; only an empty field is missing, so that a type called NA stays a type."""
     return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])

@@ -91,7 +91,7 @@ def train_stack(
     prot_train, prot_normaliser = prot[train_rows], prot[normaliser_rows]
 
     rna_encoder, prot_encoder = encoders
-    logit_scale = torch.zeros(len(splits), device=device, requires_grad=True)
+    logit_scale = torch.zeros(len(splits), dtype=rna.dtype, device=device, requires_grad=True)
     optimiser = torch.optim.Adam(
         [*rna_encoder.parameters(), *prot_encoder.parameters(), logit_scale],
         lr=recipe.learning_rate,
@@ -103,8 +103,8 @@ def train_stack(
     batch_size = min(recipe.batch_size, n_train)
     batches = n_train // batch_size
     steps = recipe.epochs * batches
-    losses = torch.empty(steps, len(splits), device=device)
-    temperatures = torch.empty(steps, len(splits), device=device)
+    losses = rna.new_empty(steps, len(splits))
+    temperatures = rna.new_empty(steps, len(splits))
 
     for step in range(steps):
         start = (step % batches) * batch_size

@@ -1,0 +1,47 @@
+# What a person types. The environment lives in .venv and needs nothing but Python 3.11 and make.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: help run test lint format clean
+
+help:
+	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
+	@echo "make test    every check and test"
+	@echo "make lint    the checks alone"
+	@echo "make format  let ruff and snakefmt format the code"
+	@echo "make clean   remove the environment (results stay)"
+
+run: .venv/ready
+	$(BIN)/snakemake --cores all
+	@echo
+	@echo "The report: results/simulated/report.html"
+
+test: lint
+	$(BIN)/pytest
+
+lint: .venv/test-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: .venv/test-ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+clean:
+	rm -rf .venv
+
+# The marks are set last, so that an interrupted installation is repeated.
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/test-ready: .venv/ready requirements-test.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements-test.lock
+	@touch $@

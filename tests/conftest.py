@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import mudata
+import numpy as np
+import pytest
+from places import shared_file
+
+from sharedim.simulate import simulate_cite_seq
+
+
+@pytest.fixture(scope="session")
+def small_cells() -> mudata.MuData:
+    return simulate_cite_seq(cells=600, genes=150, proteins=10, shared_dimensions=2, seed=1)
+
+
+@pytest.fixture(scope="session")
+def small_file(small_cells, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("cells") / "small.h5mu"
+    small_cells.write_h5mu(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def trajectory() -> dict[str, np.ndarray]:
+    """One small run of the paper recipe by the original authors' program, step by step."""
+    with np.load(shared_file("reference/trajectory.npz")) as file:
+        return {name: file[name] for name in file.files}
+
+
+@pytest.fixture(scope="session")
+def pbmc10k() -> Path:
+    return shared_file("data/pbmc10k_protein_v3_4000genes.h5mu")

@@ -1,0 +1,94 @@
+"""What Snakemake plans, and what it refuses before any computing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from places import REPOSITORY
+
+CONFIGURATIONS = sorted(path.name for path in (REPOSITORY / "config").glob("*.yaml"))
+# Beside the training and fitting of blocks: everything that happens once, and scoring.
+ONCE = [
+    "all", "check_cells", "collect_scores", "find_saturation", "plot_figures", "preprocess_cells",
+    "simulate_cells", "write_report",
+]  # fmt: skip
+
+
+def test_lint_finds_nothing(checkout):
+    done = checkout.snakemake("--lint")
+    assert done.code == 0, done.text
+    assert "Congratulations" in done.text
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_shipped_configurations_can_be_planned(checkout, name):
+    done = checkout.snakemake("-n", "--quiet", "--configfile", f"config/{name}")
+    assert done.code == 0, done.text
+
+
+def test_the_default_plan(checkout):
+    plan = checkout.snakemake("-n")
+    assert plan.code == 0, plan.text
+    once = dict.fromkeys(ONCE, 1)
+    assert plan.jobs == once | {"train_encoders": 8, "fit_cca": 8, "score_models": 2}
+
+
+def test_the_papers_grid_is_60_blocks(checkout):
+    plan = checkout.snakemake("-n", "--configfile", "config/paper.yaml")
+    assert plan.jobs["train_encoders"] == plan.jobs["fit_cca"] == 30
+
+
+def test_both_entries_plan_the_same_jobs(checkout):
+    root, catalogue = checkout.snakemake("-n"), checkout.snakemake("-n", "-s", "workflow/Snakefile")
+    assert catalogue.code == 0, catalogue.text
+    assert catalogue.jobs.pop("everything") == root.jobs["all"] == 1
+    root_jobs = {rule: count for rule, count in root.jobs.items() if rule != "all"}
+    assert {r: c for r, c in catalogue.jobs.items() if r != "everything"} == root_jobs
+
+
+def test_keys_on_the_command_line(checkout, small_file):
+    plan = checkout.snakemake(
+        "-n", "--config", f"h5mu={small_file}", "dims=[1,2,4]", "seeds=30", "recipes=[paper]"
+    )
+    assert plan.code == 0, plan.text
+    assert plan.jobs["train_encoders"] == 3 * 2
+    assert "simulate_cells" not in plan.jobs
+    assert "fit_cca" not in plan.jobs
+    assert "results/small/report.html" in plan.text
+
+
+def test_a_configuration_in_the_working_directory_comes_first(checkout, tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yaml").write_text("dims: [2, 3]\nrecipes: [cca]\n")
+    plan = checkout.snakemake("-n", "--directory", str(tmp_path))
+    assert plan.jobs["fit_cca"] == 2
+    assert "train_encoders" not in plan.jobs
+
+
+def test_relative_paths_count_from_where_the_command_was_typed(checkout, small_file, tmp_path):
+    snakefile = str(checkout.path / "Snakefile")
+    arguments = ("-n", "-s", snakefile, "--directory", str(tmp_path))
+    typed_beside = ("--config", "h5mu=small.h5mu", "dims=2")
+    plan = checkout.snakemake(*arguments, *typed_beside, cwd=small_file.parent)
+    assert plan.code == 0, plan.text
+    assert plan.jobs["fit_cca"] == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        (["h5mu=absent.h5mu"], "absent.h5mu: no such file; give the path of a .h5mu file"),
+        (["dims=[1,64]"], "configuration: dims: 64 is above 50, the width of the encoders' hidden layers"),
+        (["dmis=[1]"], "configuration: unknown key 'dmis'; did you mean 'dims'?"),
+        (["recipes=[papr]"], "configuration: recipes: 'papr' is not one of ['paper', 'cca']"),
+        (["seeds=0"], "configuration: seeds: 0 is less than the minimum of 1"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_before_any_job(checkout, keys, sentence):
+    done = checkout.snakemake("--cores", "1", "--config", *keys)
+    assert done.code != 0
+    assert sentence in done.text
+    assert "Traceback" not in done.text
+    assert not re.search(r"^\d+ of \d+ steps", done.text, re.MULTILINE)
+    assert not (checkout.path / "results").exists()

@@ -1,0 +1,198 @@
+"""A real small run of the whole workflow, and what a change to it makes run again."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import mudata
+import numpy as np
+import pandas as pd
+import pytest
+from checkout import copy_of_the_workflow
+from safetensors import safe_open
+
+CONFIG = """
+dims: [1, 2, 4]
+seeds: 2
+recipes: [paper, cca]
+datasets:
+  tiny:
+    simulate: {cells: 600, genes: 150, proteins: 10, shared_dimensions: 2, seed: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A copy of the workflow that has run once, at a path with a space."""
+    checkout = copy_of_the_workflow(tmp_path_factory.mktemp("run") / "a checkout")
+    (checkout.path / "tiny.yaml").write_text(CONFIG)
+    done = checkout.snakemake("--cores", "2", "--configfile", "tiny.yaml")
+    assert done.code == 0, done.text
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def results(finished) -> Path:
+    return finished.path / "results" / "tiny"
+
+
+def log_of(checkout, *parts):
+    return checkout.path.joinpath("logs", "tiny", *parts).read_text()
+
+
+def plan(checkout, *arguments):
+    done = checkout.snakemake("-n", "--configfile", "tiny.yaml", *arguments)
+    assert done.code == 0, done.text
+    return done
+
+
+def test_scores_are_complete(results):
+    scores = pd.read_csv(results / "scores.tsv", sep="\t")
+    counts = scores.groupby(["recipe", "dim", "seed", "split"]).size().unstack("split")
+    assert len(counts) == 2 * 3 * 2
+    # Matching both ways, two label levels both ways, four dimensions; the temperature in training.
+    assert set(counts["test"]) == {10}
+    assert counts.groupby("recipe")["train"].unique().to_dict() == {"paper": [11], "cca": [10]}
+    matching = scores.query("metric == 'match_top0.5pct_rna_to_prot' and split == 'test'")
+    n_test = 600 - round(600 * 10_000 / 30_672) - round(600 * 8_000 / 30_672)
+    assert set(matching["chance"].round(6)) == {round(1 / n_test, 6)}
+    assert scores["value"].between(0, 50).all()
+
+
+def test_the_simulated_truth_is_found_by_the_baseline(results):
+    scores = pd.read_csv(results / "scores.tsv", sep="\t")
+    labels = scores.query(
+        "recipe == 'cca' and split == 'test' and metric == 'label_celltype.l1_rna_to_prot'"
+    )
+    means = labels.groupby("dim")[["value", "chance"]].mean()
+    assert means["value"][2] > means["chance"][2] + 0.1
+
+
+def test_tables_and_answer_agree(results):
+    saturation = pd.read_csv(results / "saturation.tsv", sep="\t")
+    answer = json.loads((results / "answer.json").read_text())
+    assert list(saturation) == [
+        "dataset", "recipe", "split", "metric", "plateau", "d_saturation", "ci_low", "ci_high", "status",
+    ]  # fmt: skip
+    assert len(saturation) == 2 * 2 * 10
+    if answer["recipe"]:
+        row = saturation.query(
+            "recipe == @answer['recipe'] and split == 'test' and metric == 'match_top0.5pct_rna_to_prot'"
+        )
+        assert row["d_saturation"].item() == answer["recommended_d"]["value"]
+    page = (results / "report.html").read_text()
+    assert answer["sentence"].split(":")[0] in page
+    assert "<strong>2</strong> shared in truth" in page
+
+
+def test_models_say_what_they_are_and_hold_no_truth(results):
+    with safe_open(results / "models/paper/dim4/seeds0-1.safetensors", framework="numpy") as file:
+        header = json.loads(file.metadata()["sharedim"])
+        assert header["recipe"]["name"] == "paper"
+        assert (header["dim"], header["seeds"]) == (4, [0, 1])
+        assert file.get_tensor("rna.3.weight").shape == (2, 4, 50)
+    # Features come from counts alone: 149 RNA and 9 protein components of 600 cells.
+    assert np.load(results / "features/rna.npy").shape == (600, 149)
+    assert np.load(results / "features/prot.npy").shape == (600, 9)
+
+
+def test_pictures_logs_and_benchmarks_are_there(finished, results):
+    for name in ("saturation", "training"):
+        for kind in ("png", "svg"):
+            assert (results / "figures" / f"{name}.{kind}").stat().st_size > 5_000
+    assert "to fit: seeds [0, 1]" in log_of(
+        finished, "train_encoders", "paper", "dim2", "seeds0-1.log"
+    )
+    benchmark = finished.path / "benchmarks/tiny/train_encoders/paper/dim2/seeds0-1.tsv"
+    assert pd.read_csv(benchmark, sep="\t")["s"].item() > 0
+
+
+def test_a_second_run_finds_nothing_to_do_from_both_entries(finished):
+    for entry in ((), ("-s", "workflow/Snakefile")):
+        again = plan(finished, *entry)
+        assert "Nothing to be done" in again.text
+        assert again.jobs == {}
+
+
+def test_a_touched_library_file_retrains_nothing(finished):
+    (finished.path / "workflow/scripts/sharedim/losses.py").touch()
+    assert plan(finished).jobs == {}
+
+
+def test_an_edited_picture_retrains_nothing(finished):
+    file = finished.path / "workflow/scripts/sharedim/figures.py"
+    before = file.read_text()
+    file.write_text(before + "\n# Edited.\n")
+    assert plan(finished).jobs == {"plot_figures": 1, "write_report": 1, "all": 1}
+    file.write_text(before)
+    assert plan(finished).jobs == {}
+
+
+def test_an_edited_loss_retrains_the_encoders_and_fits_no_baseline(finished):
+    file = finished.path / "workflow/scripts/sharedim/losses.py"
+    before = file.read_text()
+    file.write_text(before + "\n# Edited.\n")
+    jobs = plan(finished).jobs
+    file.write_text(before)
+    assert jobs["train_encoders"] == 3
+    assert "fit_cca" not in jobs
+    assert "preprocess_cells" not in jobs
+
+
+def test_adding_a_seed_trains_one_model_per_dimension_and_recipe(finished, results):
+    before = pd.read_csv(results / "scores.tsv", sep="\t")
+    done = finished.snakemake("--cores", "2", "--configfile", "tiny.yaml", "--config", "seeds=3")
+    assert done.code == 0, done.text
+    for rule in ("train_encoders/paper", "fit_cca"):
+        for dim in (1, 2, 4):
+            log = log_of(finished, *rule.split("/"), f"dim{dim}", "seeds0-2.log")
+            assert "taken over, already finished: seeds [0, 1]" in log
+            assert re.findall(r"to fit: seeds (.*)", log) == ["[2]"]
+    after = pd.read_csv(results / "scores.tsv", sep="\t")
+    kept = after[after["seed"] < 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(
+        kept.sort_values(list(kept)[:6]).reset_index(drop=True),
+        before.sort_values(list(before)[:6]).reset_index(drop=True),
+    )
+    assert set(after["seed"]) == {0, 1, 2}
+
+
+@pytest.fixture(scope="module")
+def unlabelled(small_cells, tmp_path_factory) -> Path:
+    data = mudata.MuData({name: small_cells[name].copy() for name in ("rna", "prot")})
+    path = tmp_path_factory.mktemp("cells") / "no labels.h5mu"
+    data.write_h5mu(path)
+    return path
+
+
+def test_a_file_without_labels_elsewhere(checkout, unlabelled, tmp_path):
+    done = checkout.snakemake(
+        "--cores", "2", "--directory", str(tmp_path), "-s", str(checkout.path / "Snakefile"),
+        "--config", f"h5mu={unlabelled.name}", "dims=2", "seeds=2", "recipes=cca",
+        cwd=unlabelled.parent,
+    )  # fmt: skip
+    assert done.code == 0, done.text
+    results = tmp_path / "results" / "no_labels"
+    scores = pd.read_csv(results / "scores.tsv", sep="\t")
+    assert not scores["metric"].str.startswith("label_").any()
+    page = (results / "report.html").read_text()
+    assert "The file names no cell types, so there is no label transfer" in page
+    assert not (checkout.path / "results").exists()
+
+
+def test_bad_cells_stop_the_run_with_one_sentence(checkout, small_cells, tmp_path):
+    few = mudata.MuData({name: small_cells[name][:300].copy() for name in ("rna", "prot")})
+    few.write_h5mu(tmp_path / "few.h5mu")
+    done = checkout.snakemake(
+        "--cores", "2", "--directory", str(tmp_path), "-s", str(checkout.path / "Snakefile"),
+        "--config", "h5mu=few.h5mu", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code != 0
+    sentence = "few.h5mu: only 300 cells have both RNA and protein; at least 500 are needed"
+    [line] = [line for line in done.text.splitlines() if "error:" in line]
+    assert sentence in line
+    assert "Traceback" not in done.text
+    assert sentence in (tmp_path / "logs/few/check_cells.log").read_text()
+    assert not list((tmp_path / "results").rglob("*.*"))

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sharedim.answer import MATCHING, answer_of
+from sharedim.saturation import saturation_table
+
+DIMS = [1, 2, 4, 8, 16]
+NAMES = ["dataset", "recipe", "dim", "seed", "split", "metric", "value", "chance"]
+
+
+def table(recipe, in_sample, held_out, dimension, seeds=4):
+    rng = np.random.default_rng(len(recipe))
+    rows = []
+    for seed in range(seeds):
+        for column, dim in enumerate(DIMS):
+            for split, means in (("train", in_sample), ("test", held_out)):
+                value = means[column] + rng.normal(scale=1e-4)
+                rows.append(("d", recipe, dim, seed, split, MATCHING, value, 0.005))
+            for metric in ("id_mle_rna", "id_mle_prot"):
+                value = dimension[column] + rng.normal(scale=0.05)
+                rows.append(("d", recipe, dim, seed, "test", metric, value, np.nan))
+    return pd.DataFrame(rows, columns=NAMES)
+
+
+def answer(*tables, contrastive=("paper",)):
+    scores = pd.concat(tables, ignore_index=True)
+    return answer_of("d", scores, saturation_table(scores), list(contrastive))
+
+
+RISING = [0.01, 0.2, 0.5, 0.499, 0.498]
+CHANCE = [0.005] * 5
+DIMENSION = [1, 2, 3.1, 3.0, 3.2]
+LINEAR = [1, 2, 4, 8, 16]
+
+
+def test_a_contrastive_recipe_that_holds_up_gives_d_and_k_hat():
+    found = answer(
+        table("paper", RISING, RISING, DIMENSION),
+        table("cca", [0.01, 0.1, 0.3, 0.3, 0.3], [0.01, 0.1, 0.2, 0.2, 0.1], LINEAR),
+    )
+    assert found["recipe"] == "paper"
+    assert found["recommended_d"]["value"] == 4
+    assert found["k_hat"]["status"] == "estimated"
+    assert found["k_hat"]["value"] == pytest.approx(3.1, abs=0.15)
+    assert found["k_hat"]["low"] <= found["k_hat"]["value"] <= found["k_hat"]["high"]
+    assert found["sentence"].startswith("Use d = 4 (90 % interval 4 to 4) for d")
+    assert str(found["k_hat"]["value"]) in found["sentence"]
+    assert found["warnings"] == []
+
+
+def test_a_recipe_that_overfits_does_not_vote_on_k_hat():
+    found = answer(
+        table("paper", RISING, [0.01, 0.02, 0.03, 0.03, 0.03], DIMENSION),
+        table("cca", RISING, [0.01, 0.1, 0.3, 0.25, 0.2], LINEAR),
+    )
+    assert found["recipe"] == "cca"
+    assert found["recommended_d"]["value"] == 4
+    assert found["k_hat"]["status"] == "overfitted"
+    assert found["k_hat"]["value"] is None
+    assert "the contrastive recipe overfits" in found["sentence"]
+    assert any(
+        w.startswith("The recipe paper overfits: matching 0.500 in sample, 0.030")
+        for w in found["warnings"]
+    )
+    assert any("the recommendation rests on it" in w for w in found["warnings"])
+
+
+def test_nothing_shared_is_said():
+    found = answer(table("paper", RISING, CHANCE, DIMENSION), table("cca", RISING, CHANCE, LINEAR))
+    assert found["recommended_d"] == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "status": "nothing_shared",
+    }
+    assert found["k_hat"]["status"] == "nothing_shared"
+    assert found["recipe"] is None
+    assert found["sentence"].startswith("Nothing shared was found in d")
+
+
+def test_a_grid_that_ends_too_early_is_said():
+    found = answer(table("cca", RISING, [0.01, 0.1, 0.2, 0.3, 0.4], LINEAR), contrastive=())
+    assert found["recommended_d"]["status"] == "not_saturated"
+    assert found["sentence"].startswith("Use at least d = 16")
+    assert "no contrastive recipe was trained" in found["sentence"]
+    assert "Nothing saturates inside the grid: add larger dims." in found["warnings"]
+
+
+def test_a_single_seed_has_no_interval():
+    found = answer(table("paper", RISING, RISING, DIMENSION, seeds=1))
+    assert found["recommended_d"]["low"] is None
+    assert found["k_hat"]["low"] is None
+    assert "With a single seed there is no interval: use at least 3 seeds." in found["warnings"]
+
+
+def test_a_failed_recipe_is_said_and_the_other_is_used():
+    broken = table("paper", RISING, RISING, DIMENSION)
+    broken["value"] = np.nan
+    found = answer(broken, table("cca", RISING, [0.01, 0.1, 0.3, 0.25, 0.2], LINEAR))
+    assert found["recipe"] == "cca"
+    assert "The recipe paper failed: a loss was not finite." in found["warnings"]

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sharedim import checkpoints
+from sharedim.checkpoints import ModelBlock, complete_block, fingerprint, read_block, write_block
+from sharedim.history import COLUMNS, history_rows, write_history
+
+HEADER = {"recipe": {"name": "paper", "epochs": 2}, "dim": 3, "data": "abc"}
+
+
+class Fit:
+    """Counts which seeds were fitted."""
+
+    def __init__(self):
+        self.fitted = []
+
+    def __call__(self, seeds):
+        for seed in seeds:
+            self.fitted.append(seed)
+            yield seed, {"weight": np.full((2, 3), seed, dtype=np.float32)}
+
+
+def complete(directory, seeds, fit, engine="engine", **changes):
+    return complete_block(directory, {**HEADER, "seeds": seeds, **changes}, engine, fit)
+
+
+def test_a_block_survives_a_round_trip(tmp_path):
+    block = ModelBlock(
+        {"a": np.arange(6, dtype=np.float32).reshape(2, 3)}, {**HEADER, "seeds": [0, 1]}
+    )
+    write_block(tmp_path / "deep" / "block.safetensors", block)
+    found = read_block(tmp_path / "deep" / "block.safetensors")
+    assert found.header == block.header
+    np.testing.assert_array_equal(found.tensors["a"], block.tensors["a"])
+
+
+def test_a_block_that_grows_by_a_seed_fits_one(tmp_path, caplog):
+    first, second = Fit(), Fit()
+    complete(tmp_path, [0, 1, 2], first)
+    with caplog.at_level("INFO", logger="sharedim"):
+        block = complete(tmp_path, [0, 1, 2, 3], second)
+    assert first.fitted == [0, 1, 2]
+    assert second.fitted == [3]
+    np.testing.assert_array_equal(block.tensors["weight"][:, 0, 0], [0, 1, 2, 3])
+    assert block.header["seeds"] == [0, 1, 2, 3]
+    assert "taken over, already finished: seeds [0, 1, 2]" in caplog.text
+    assert "to fit: seeds [3]" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"engine": "other"},
+        {"data": "other"},
+        {"dim": 4},
+        {"recipe": {"name": "paper", "epochs": 3}},
+    ],
+)
+def test_what_was_fitted_otherwise_is_not_taken_over(tmp_path, change):
+    complete(tmp_path, [0, 1], Fit())
+    again = Fit()
+    complete(tmp_path, [0, 1], again, **change)
+    assert again.fitted == [0, 1]
+
+
+def test_finished_seeds_survive_a_failure(tmp_path):
+    class Interrupted(Fit):
+        def __call__(self, seeds):
+            for seed, tensors in super().__call__(seeds):
+                if seed == 2:
+                    raise KeyboardInterrupt
+                yield seed, tensors
+
+    with pytest.raises(KeyboardInterrupt):
+        complete(tmp_path, [0, 1, 2, 3], Interrupted())
+    again = Fit()
+    complete(tmp_path, [0, 1, 2, 3], again)
+    assert again.fitted == [2, 3]
+
+
+def test_a_damaged_checkpoint_is_fitted_again(tmp_path, caplog):
+    complete(tmp_path, [0, 1], Fit())
+    damaged = next(tmp_path.glob("seed1-*"))
+    damaged.write_bytes(damaged.read_bytes()[:20])
+    again = Fit()
+    complete(tmp_path, [0, 1], again)
+    assert again.fitted == [1]
+    assert "is damaged" in caplog.text
+
+
+def test_fingerprints_tell_values_shapes_and_types_apart():
+    x = np.arange(6, dtype=np.float32)
+    different = [x, x + 1, x.reshape(2, 3), x.astype(np.float64)]
+    assert len({fingerprint(array) for array in different}) == 4
+    assert fingerprint(x) == fingerprint(x.copy())
+
+
+def test_checkpoints_lie_beside_the_models():
+    models = Path("results/d/models/paper/dim4/seeds0-4.safetensors")
+    assert checkpoints.directory_beside(models) == Path("results/d/checkpoints/paper/dim4")
+
+
+def test_history_has_a_row_a_seed_and_epoch(tmp_path):
+    tensors = {
+        "history.loss": np.array([[3.0, 2.0], [5.0, 4.0]], dtype=np.float32),
+        "history.temperature": np.array([[1.0, 0.5], [1.0, 0.25]], dtype=np.float32),
+        "history.chance_loss": np.array([6.0, 6.0], dtype=np.float32),
+    }
+    block = ModelBlock(tensors, {**HEADER, "seeds": [7, 8]})
+    rows = list(history_rows(block))
+    assert rows[0] == ("paper", 3, 7, 1, 3.0, 1.0, 6.0)
+    assert rows[3] == ("paper", 3, 8, 2, 4.0, 0.25, 6.0)
+    write_history(tmp_path / "history.tsv", block)
+    lines = (tmp_path / "history.tsv").read_text().splitlines()
+    assert lines[0].split("\t") == COLUMNS
+    assert len(lines) == 5

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from places import REPOSITORY
+
+from sharedim import configuration
+from sharedim.errors import InputError
+
+SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+
+
+def test_what_the_command_line_delivers_is_coerced():
+    typed = {"dims": ["4", "1", "2", "2"], "seeds": "3", "recipes": "paper", "labels": "cell_type"}
+    assert configuration.coerce(typed) == {
+        "dims": [1, 2, 4],
+        "seeds": 3,
+        "recipes": ["paper"],
+        "labels": ["cell_type"],
+    }
+    assert configuration.coerce({"dims": 5})["dims"] == [5]
+    assert configuration.coerce({"dims": "5"})["dims"] == [5]
+    assert configuration.coerce({"labels": []})["labels"] == []
+    assert typed["seeds"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"dmis": [1]}, "unknown key 'dmis'; did you mean 'dims'? known keys are batch, datasets"),
+        ({"datasets": {"a": {"h5mu": "x", "label": "b"}}}, "unknown key 'label' in datasets.a; did you mean 'labels'?"),
+        ({"dims": [1, 64]}, "dims: 64 is above 50, the width of the encoders' hidden layers; choose output dimensions from 1 to 50"),
+        ({"dims": [0]}, "dims: 0 is less than the minimum of 1"),
+        ({"dims": []}, "dims: [] should be non-empty; expected: output dimensions d"),
+        ({"dims": ["many"]}, "dims: 'many' is not of type 'integer'"),
+        ({"dims": [2.5]}, "dims: 2.5 is not of type 'integer'"),
+        ({"seeds": 0}, "seeds: 0 is less than the minimum of 1; expected: repetitions"),
+        ({"seeds": "few"}, "seeds: 'few' is not of type 'integer'"),
+        ({"recipes": ["papr"]}, "recipes: 'papr' is not one of ['paper', 'cca']"),
+        ({"datasets": {"a b": {"simulate": {}}}}, "datasets: 'a b' does not match"),
+        ({"datasets": {"a": {}}}, "datasets.a: {} is not valid under any of the given schemas; expected: either h5mu"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_in_a_sentence(config, sentence):
+    with pytest.raises(InputError) as refused:
+        configuration.check(configuration.coerce(config), SCHEMA)
+    assert str(refused.value).startswith("configuration: ")
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_shipped_configurations_fit():
+    files = sorted((REPOSITORY / "config").glob("*.yaml"))
+    assert len(files) >= 2
+    for file in files:
+        configuration.check(configuration.coerce(yaml.safe_load(file.read_text())), SCHEMA)
+
+
+def test_without_cells_some_are_simulated(tmp_path):
+    assert configuration.datasets_of({}, tmp_path, tmp_path) == {"simulated": {"simulate": {}}}
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("cells.h5mu", "cells"),
+        ("my cells (2).h5mu", "my_cells_2"),
+        ("pbmc.v3.H5MU", "pbmc.v3"),
+        ("+++.h5mu", "dataset"),
+    ],
+)
+def test_a_dataset_is_called_after_its_file(tmp_path, file, name):
+    (tmp_path / file).touch()
+    datasets = configuration.datasets_of({"h5mu": file, "labels": ["l"]}, tmp_path, tmp_path)
+    assert datasets == {name: {"h5mu": file, "labels": ["l"]}}
+
+
+def test_relative_paths_count_from_where_the_command_was_typed(tmp_path):
+    typed, work = tmp_path / "typed", tmp_path / "work"
+    typed.mkdir()
+    (typed / "cells.h5mu").touch()
+    datasets = configuration.datasets_of({"h5mu": "cells.h5mu"}, typed, work)
+    assert Path(datasets["cells"]["h5mu"]) == typed / "cells.h5mu"
+
+
+def test_options_of_one_dataset_come_before_those_of_all(tmp_path):
+    (tmp_path / "a.h5mu").touch()
+    config = {
+        "labels": ["all"],
+        "batch": "lane",
+        "datasets": {"a": {"h5mu": "a.h5mu", "labels": "own"}, "s": {"simulate": None}},
+    }
+    datasets = configuration.datasets_of(config, tmp_path, tmp_path)
+    assert datasets["a"] == {"h5mu": "a.h5mu", "labels": ["own"], "batch": "lane"}
+    assert datasets["s"] == {"simulate": {}}
+
+
+def test_missing_files_and_contradictions_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"absent.h5mu: no such file"):
+        configuration.datasets_of({"h5mu": "absent.h5mu"}, tmp_path, tmp_path)
+    both = {"h5mu": "a", "datasets": {"s": {"simulate": {}}}}
+    with pytest.raises(InputError, match="give h5mu or datasets, not both"):
+        configuration.datasets_of(both, tmp_path, tmp_path)
+
+
+def test_seeds_are_trained_in_aligned_blocks():
+    assert configuration.seed_blocks(3) == ["0-2"]
+    assert configuration.seed_blocks(25) == ["0-24"]
+    assert configuration.seed_blocks(51) == ["0-24", "25-49", "50-50"]
+    assert configuration.seeds_of("25-27") == [25, 26, 27]
+    assert sum(
+        (configuration.seeds_of(block) for block in configuration.seed_blocks(60)), []
+    ) == list(range(60))

@@ -1,0 +1,156 @@
+"""What must agree between files: locks and environments, schema and defaults, rules and imports."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+import yaml
+from places import REPOSITORY
+
+from sharedim.recipes import RECIPES
+
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
+LIBRARY = SCRIPTS / "sharedim"
+SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+# These write and speak; they decide no number and no picture.
+HOUSEKEEPING = {"__init__.py", "atomic.py", "errors.py", "log.py"}
+TEMPLATES = {"templates/report.html.j2"}
+CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+
+
+def locked(file):
+    lines = (REPOSITORY / file).read_text().split()
+    return {name.lower(): version for name, version in (line.split("==") for line in lines)}
+
+
+def test_locks_pin_every_version_once():
+    run, test = locked("requirements.lock"), locked("requirements-test.lock")
+    assert run["torch"] == "2.13.0"
+    assert not run.keys() & test.keys()
+    assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in (run | test).values())
+
+
+def test_the_lock_holds_every_dependency_of_the_package():
+    import tomllib
+
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert set(project["dependencies"]) <= set(locked("requirements.lock"))
+
+
+@pytest.mark.parametrize("file", sorted((REPOSITORY / "envs").glob("*.yaml")), ids=lambda f: f.stem)
+def test_environments_agree_with_the_lock(file):
+    versions = locked("requirements.lock")
+    dependencies = yaml.safe_load(file.read_text())["dependencies"]
+    assert dependencies[0] == "python =3.11"
+    for dependency in dependencies[1:]:
+        name, version = dependency.split(" =")
+        assert versions[CONDA_NAMES.get(name, name)] == version, dependency
+
+
+def test_the_shipped_configuration_says_the_defaults_of_the_schema():
+    shipped = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+    defaults = {k: v["default"] for k, v in SCHEMA["properties"].items() if "default" in v}
+    assert shipped == defaults
+
+
+def test_the_parameter_reference_names_every_key_and_default():
+    text = (REPOSITORY / "config/README.md").read_text()
+    simulate = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["simulate"]
+    for key, entry in (SCHEMA["properties"] | simulate["properties"]).items():
+        row = re.search(rf"^\| `{key}` \| `?([^|`]*)`? \|", text, flags=re.MULTILINE)
+        assert row, key
+        if "default" in entry and not isinstance(entry["default"], list):
+            assert row[1].strip() == str(entry["default"]), key
+
+
+def test_simulation_defaults_agree():
+    import inspect
+
+    from sharedim.simulate import simulate_cite_seq
+
+    simulate = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["simulate"]
+    signature = inspect.signature(simulate_cite_seq).parameters
+    assert {k: p.default for k, p in signature.items()} == {
+        k: entry["default"] for k, entry in simulate["properties"].items()
+    }
+
+
+def test_the_schema_knows_the_recipes_and_the_hidden_width():
+    assert SCHEMA["properties"]["recipes"]["items"]["enum"] == list(RECIPES)
+    assert SCHEMA["properties"]["dims"]["items"]["maximum"] == RECIPES["paper"].hidden_width
+
+
+def imported(path, seen=frozenset()):
+    """Return the library files that a file imports when it runs, directly or through others."""
+    found = set()
+    tree = ast.parse(path.read_text())
+    tree.body = [node for node in tree.body if not isinstance(node, ast.If)]  # TYPE_CHECKING
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "sharedim":
+            found |= {f"{alias.name}.py" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("sharedim."):
+            found.add(f"{node.module.removeprefix('sharedim.')}.py")
+    new = found - seen
+    return found.union(*(imported(LIBRARY / file, seen | found) for file in new))
+
+
+def rules_text():
+    return "\n".join(file.read_text() for file in (REPOSITORY / "workflow/rules").glob("*.smk"))
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda f: f.stem)
+def test_a_rule_declares_the_library_files_it_depends_on(script):
+    rule = re.search(rf"rule {script.stem}:\n(.*?)(?=\nrule |\Z)", rules_text(), flags=re.DOTALL)
+    assert rule, f"no rule is called after {script.name}"
+    assert f'"../scripts/{script.name}"' in rule[1]
+    assert f"/{script.stem}" in re.search(r"log:\n\s+(.*)", rule[1])[1]
+    hashed = re.findall(r"code_hash\((.*?)\)", rule[1], re.DOTALL)
+    declared = [file for call in hashed for file in re.findall(r'"([^"]+)"', call)]
+    assert len(declared) == len(set(declared))
+    assert set(declared) - HOUSEKEEPING - TEMPLATES == imported(script) - HOUSEKEEPING
+
+
+def test_the_workflow_brings_every_library_file_along():
+    common = (REPOSITORY / "workflow/rules/common.smk").read_text()
+    listed = re.findall(r'^ {8}"([^"]+)",$', common, flags=re.MULTILINE)
+    files = [f for f in LIBRARY.rglob("*") if f.suffix in (".py", ".j2")]
+    assert sorted(listed) == sorted(str(f.relative_to(LIBRARY)) for f in files)
+
+
+@pytest.mark.parametrize("module", ["encoders", "losses", "recipes", "splits", "training"])
+def test_training_needs_torch_and_numpy_alone(module):
+    allowed = {
+        "torch",
+        "numpy",
+        "sharedim",
+        "__future__",
+        "collections",
+        "dataclasses",
+        "math",
+        "os",
+        "typing",
+    }
+    for node in ast.walk(ast.parse((LIBRARY / f"{module}.py").read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module]
+            if node.module.startswith("sharedim"):
+                assert node.module.removeprefix("sharedim.") in {
+                    "encoders",
+                    "losses",
+                    "recipes",
+                    "splits",
+                }
+        assert {name.split(".")[0] for name in names} <= allowed
+
+
+def test_the_changelog_and_citation_know_the_version():
+    import sharedim
+
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert citation["version"] == sharedim.__version__
+    assert "## [Unreleased]" in (REPOSITORY / "CHANGELOG.md").read_text()

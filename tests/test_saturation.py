@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sharedim.saturation import COLUMNS, saturation_of, saturation_table
+
+DIMS = np.array([1, 2, 4, 8, 16])
+
+
+def curves(means, spread=0.01, seeds=8):
+    rng = np.random.default_rng(0)
+    return np.array(means) + rng.normal(scale=spread, size=(seeds, len(means)))
+
+
+@pytest.mark.parametrize(
+    ("means", "status", "d"),
+    [
+        ([0.1, 0.3, 0.6, 0.58, 0.59], "saturated", 4),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], "not_saturated", 16),
+        ([0.1, 0.3, 0.6, 0.5, 0.3], "declining", 4),
+        ([0.005, 0.005, 0.005, 0.005, 0.005], "nothing_shared", None),
+    ],
+)
+def test_status_and_dimension(means, status, d):
+    found = saturation_of(DIMS, curves(means), chance=0.005)
+    assert found.status == status
+    if d:
+        assert found.d_saturation == d
+        assert found.ci_low <= found.d_saturation <= found.ci_high
+        assert found.plateau == pytest.approx(max(means), abs=0.02)
+
+
+def test_a_curve_without_spread_gives_the_first_best_dimension():
+    values = np.tile([0.1, 0.3, 0.6, 0.6, 0.6], (3, 1))
+    found = saturation_of(DIMS, values, chance=0.0)
+    assert (found.d_saturation, found.ci_low, found.ci_high) == (4, 4, 4)
+
+
+def test_one_standard_error_by_hand():
+    # At d = 4 the mean is 0.60 with standard error 0.10 / sqrt(4) = 0.05; 0.56 is within, 0.54 not.
+    best = 0.60 + np.array([-0.1, -0.1, 0.1, 0.1]) * math.sqrt(3 / 4)
+    values = np.column_stack([np.full(4, 0.54), np.full(4, 0.56), best])
+    assert saturation_of(DIMS[:3], values, chance=math.nan).d_saturation == 2
+
+
+def test_a_flat_curve():
+    found = saturation_of(DIMS, curves([0.5] * 5, spread=0.05), chance=0.1)
+    assert found.status == "flat"
+
+
+def test_a_single_seed_has_no_interval():
+    found = saturation_of(DIMS, np.array([[0.1, 0.3, 0.6, 0.55, 0.58]]), chance=0.01)
+    assert found.d_saturation == 4
+    assert math.isnan(found.ci_low)
+    assert math.isnan(found.ci_high)
+
+
+def test_failed_seeds_are_left_out_and_all_failed_is_failed():
+    values = curves([0.1, 0.3, 0.6, 0.6, 0.6], spread=0)
+    values[0, 2] = np.nan
+    assert saturation_of(DIMS, values, chance=0.0).d_saturation == 4
+    found = saturation_of(DIMS, np.full((3, 5), np.nan), chance=0.0)
+    assert found.status == "failed"
+    assert math.isnan(found.plateau)
+
+
+def test_table_has_a_row_a_curve_and_leaves_the_temperature_out():
+    rows = [
+        ("d", "paper", dim, seed, split, metric, dim / 16, 0.005)
+        for dim in DIMS
+        for seed in range(3)
+        for split in ("train", "test")
+        for metric in ("match_top0.5pct_rna_to_prot", "temperature")
+    ]
+    names = ["dataset", "recipe", "dim", "seed", "split", "metric", "value", "chance"]
+    table = saturation_table(pd.DataFrame(rows, columns=names))
+    assert list(table) == COLUMNS
+    assert list(table["split"]) == ["train", "test"]
+    assert set(table["metric"]) == {"match_top0.5pct_rna_to_prot"}
+    assert set(table["d_saturation"]) == {16}

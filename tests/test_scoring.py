@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sharedim.baselines import fit_cca_seeds
+from sharedim.checkpoints import ModelBlock
+from sharedim.dimension import mle_dimension
+from sharedim.recipes import CCA, PAPER, as_record
+from sharedim.retrieval import label_transfer, top_share_matching, unit_length
+from sharedim.scoring import representations, score_block, score_pair
+from sharedim.splits import split_cells
+from sharedim.tables import SCORE_COLUMNS
+
+
+@pytest.fixture(scope="module")
+def scored():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(900, 3))
+    rna = (z @ rng.normal(size=(3, 8)) + 0.3 * rng.normal(size=(900, 8))).astype(np.float32)
+    prot = (z @ rng.normal(size=(3, 5)) + 0.3 * rng.normal(size=(900, 5))).astype(np.float32)
+    labels = pd.DataFrame({"type": np.where(z[:, 0] > 0, "up", "down").astype(object)})
+    labels.loc[:99, "type"] = None
+    models = [tensors for _, tensors in fit_cca_seeds(rna, prot, recipe=CCA, dim=3, seeds=[4, 5])]
+    stacked = {name: np.stack([model[name] for model in models]) for name in models[0]}
+    block = ModelBlock(stacked, {"recipe": as_record(CCA), "dim": 3, "seeds": [4, 5]})
+    return rna, prot, labels, block, score_block(block, rna, prot, labels)
+
+
+def value(scores, **where):
+    chosen = scores
+    for column, wanted in where.items():
+        chosen = chosen[chosen[column] == wanted]
+    assert len(chosen) == 1
+    return chosen["value"].item(), chosen["chance"].item()
+
+
+def test_the_table_is_long_and_complete(scored):
+    *_, scores = scored
+    assert list(scores) == SCORE_COLUMNS
+    # Four dimensions, two matchings and two transfers, in sample and held out, for two seeds.
+    assert len(scores) == 8 * 2 * 2
+    assert scores["value"].notna().all()
+    assert set(scores["metric"]) == {
+        "id_mle_rna", "id_mle_harmonic_rna", "id_mle_prot", "id_mle_harmonic_prot",
+        "match_top0.5pct_rna_to_prot", "match_top0.5pct_prot_to_rna",
+        "label_type_rna_to_prot", "label_type_prot_to_rna",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_scores_are_those_of_the_seeds_own_cells(scored, split):
+    rna, prot, labels, block, scores = scored
+    cells = getattr(split_cells(900, 5), split)
+    f = rna[cells] @ block.tensors["rna.0.weight"][1].T + block.tensors["rna.0.bias"][1]
+    g = prot[cells] @ block.tensors["prot.0.weight"][1].T + block.tensors["prot.0.bias"][1]
+    where = {"seed": 5, "split": split}
+    found, chance = value(scores, metric="match_top0.5pct_rna_to_prot", **where)
+    assert found == pytest.approx(top_share_matching(unit_length(f), unit_length(g)))
+    assert chance == pytest.approx(max(1, int(0.005 * len(cells))) / len(cells))
+    known = labels["type"].to_numpy()[cells] != None  # noqa: E711 (elementwise)
+    types = labels["type"].to_numpy()[cells][known]
+    found, chance = value(scores, metric="label_type_prot_to_rna", **where)
+    assert found == pytest.approx(
+        label_transfer(unit_length(g[known]), unit_length(f[known]), types)
+    )
+    shares = pd.Series(types).value_counts(normalize=True)
+    assert chance == pytest.approx((shares**2).sum())
+    found, chance = value(scores, metric="id_mle_rna", **where)
+    assert found == pytest.approx(mle_dimension(f).mean, rel=1e-3)
+    assert np.isnan(chance)
+
+
+def test_representations_are_divided_by_the_mean_norm(scored):
+    rna, _, _, block, _ = scored
+    norm = np.linalg.norm(
+        representations(block, 0, "rna", rna[split_cells(900, 4).normaliser]), axis=1
+    )
+    assert norm.mean() == pytest.approx(1, rel=1e-5)
+
+
+def test_without_labels_there_is_no_label_transfer(scored):
+    rna, prot, labels, block, _ = scored
+    scores = score_block(block, rna, prot, labels[[]])
+    assert not scores["metric"].str.startswith("label").any()
+    assert scores["metric"].str.startswith("match").any()
+
+
+def test_a_model_that_is_not_finite_has_no_scores(caplog):
+    broken = np.full((300, 4), np.nan, dtype=np.float32)
+    labels = pd.DataFrame({"type": ["a", "b"] * 150})
+    scores = list(score_pair(broken, broken, labels, cosine=False))
+    assert len(scores) == 8
+    assert all(np.isnan(score) for _, score, _ in scores)
+    assert "not finite" in caplog.text
+
+
+def test_the_temperature_is_a_score_of_training(scored):
+    rna, prot, labels, block, _ = scored
+    tensors = {**block.tensors, "temperature": np.array([0.25, 0.5], dtype=np.float32)}
+    trained = ModelBlock(tensors, {**block.header, "recipe": as_record(PAPER)})
+    scores = score_block(trained, rna, prot, labels[[]])
+    assert value(scores, metric="temperature", seed=5)[0] == 0.5
+    assert set(scores["recipe"]) == {"paper"}

@@ -1,0 +1,99 @@
+"""Nothing half-written bears a final name, and what a job says reaches the right reader."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import pandas as pd
+import pytest
+
+from sharedim.atomic import replacing, write_json
+from sharedim.errors import InputError
+from sharedim.log import job
+from sharedim.tables import concatenate, read_labels, read_table, write_table
+
+
+def test_the_last_good_file_survives_a_failure(tmp_path):
+    path = tmp_path / "sub" / "table.tsv"
+    with replacing(path) as temporary:
+        temporary.write_text("good")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "good"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_json_is_readable(tmp_path):
+    write_json(tmp_path / "a.json", {"word": "Zürich", "value": None})
+    assert (tmp_path / "a.json").read_text(
+        "utf-8"
+    ) == '{\n  "word": "Zürich",\n  "value": null\n}\n'
+
+
+def test_tables_keep_types_called_na(tmp_path):
+    table = pd.DataFrame({"cell": ["1", "2", "3"], "type": ["NA", "null", None]})
+    write_table(tmp_path / "cells.tsv.gz", table)
+    assert read_labels(tmp_path / "cells.tsv.gz", ["type"])["type"].tolist()[:2] == ["NA", "null"]
+    assert read_labels(tmp_path / "cells.tsv.gz", ["type"])["type"].isna().tolist() == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_tables_are_stacked_with_the_name_of_the_dataset(tmp_path):
+    for name in "ab":
+        write_table(tmp_path / f"{name}.tsv", pd.DataFrame({"recipe": [name], "value": [0.125]}))
+    stacked = concatenate([tmp_path / "a.tsv", tmp_path / "b.tsv"], "cells", ["recipe", "value"])
+    assert stacked.to_dict("records") == [
+        {"dataset": "cells", "recipe": "a", "value": 0.125},
+        {"dataset": "cells", "recipe": "b", "value": 0.125},
+    ]
+    empty = concatenate([], "cells", ["recipe", "value"])
+    assert list(empty) == ["dataset", "recipe", "value"]
+    write_table(tmp_path / "empty.tsv", empty)
+    assert len(read_table(tmp_path / "empty.tsv")) == 0
+
+
+@pytest.fixture
+def restored_logging():
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logging.captureWarnings(False)
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+        handler.close()
+    root.handlers, root.level = handlers, level
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_an_unusable_input_ends_a_job_with_its_sentence(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped, job(tmp_path / "log", "check cells"):
+        raise InputError("cells.h5mu: no such file")
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err == "[check cells] error: cells.h5mu: no such file\n"
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_another_error_leaves_its_traceback_in_the_log(tmp_path, capsys):
+    with pytest.raises(SystemExit), job(tmp_path / "log", "train"):
+        raise ZeroDivisionError("by zero")
+    [line] = capsys.readouterr().err.splitlines()
+    assert (
+        line == f"[train] error: ZeroDivisionError: by zero; the traceback is in {tmp_path / 'log'}"
+    )
+    assert "Traceback" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_warnings_of_dependencies_go_to_the_log_alone(tmp_path, capsys):
+    with job(tmp_path / "log", "score") as logger:
+        logger.info("d = 4")
+        warnings.warn("deprecated", FutureWarning, stacklevel=1)
+    assert "deprecated" not in capsys.readouterr().err
+    assert "deprecated" in (tmp_path / "log").read_text()
+    assert "d = 4" in (tmp_path / "log").read_text()

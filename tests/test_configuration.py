@@ -110,6 +110,5 @@ def test_seeds_are_trained_in_aligned_blocks():
     assert configuration.seed_blocks(25) == ["0-24"]
     assert configuration.seed_blocks(51) == ["0-24", "25-49", "50-50"]
     assert configuration.seeds_of("25-27") == [25, 26, 27]
-    assert sum(
-        (configuration.seeds_of(block) for block in configuration.seed_blocks(60)), []
-    ) == list(range(60))
+    blocks = configuration.seed_blocks(60)
+    assert [seed for block in blocks for seed in configuration.seeds_of(block)] == list(range(60))

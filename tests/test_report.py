@@ -18,7 +18,9 @@ DIMS, SEEDS = [1, 2, 4], 3
 def made_up_scores(labels, recipes=("paper", "cca")):
     rng = np.random.default_rng(0)
     metrics = {f"match_top0.5pct_{way}": 0.005 for way in ("rna_to_prot", "prot_to_rna")}
-    metrics |= {f"label_{l}_{way}": 0.3 for l in labels for way in ("rna_to_prot", "prot_to_rna")}
+    metrics |= {
+        f"label_{label}_{way}": 0.3 for label in labels for way in ("rna_to_prot", "prot_to_rna")
+    }
     metrics |= {f"id_mle_{modality}": np.nan for modality in ("rna", "prot")}
     rows = [
         ("cells", recipe, dim, seed, split, metric, dim * 0.1 + rng.normal(scale=0.01), chance)

@@ -126,6 +126,7 @@ def test_training_needs_torch_and_numpy_alone(module):
         "numpy",
         "sharedim",
         "__future__",
+        "itertools",
         "collections",
         "dataclasses",
         "math",

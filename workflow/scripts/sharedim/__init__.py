@@ -1,6 +1,6 @@
-"""How many dimensions do two modalities share?
+"""Find how many dimensions two modalities share.
 
-The library behind the sharedim workflow. Importing it imports nothing else, so that each
+This is the library behind the sharedim workflow. Importing it imports nothing else, so that each
 job pays only for what it uses: ``from sharedim import training`` needs torch and numpy alone.
 """
 

@@ -47,7 +47,8 @@ def read_block(path: str | Path) -> ModelBlock:
     """Read a block written by `write_block`."""
     with safe_open(path, framework="numpy") as file:
         header = json.loads(file.metadata()[HEADER])
-        return ModelBlock({name: file.get_tensor(name) for name in file.keys()}, header)
+        names = file.keys()
+        return ModelBlock({name: file.get_tensor(name) for name in names}, header)
 
 
 def fingerprint(*arrays: np.ndarray) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -83,7 +84,7 @@ def initial_encoder(widths: tuple[int, ...], generator: torch.Generator) -> dict
         Named as by `EncoderStack.tensors_of`.
     """
     tensors = {}
-    for layer, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for layer, (inputs, outputs) in enumerate(pairwise(widths)):
         bound = 1 / math.sqrt(inputs)
         for name, shape in (("weight", (outputs, inputs)), ("bias", (outputs,))):
             uniform = torch.rand(shape, generator=generator)

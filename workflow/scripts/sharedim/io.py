@@ -206,7 +206,7 @@ def _cell_columns(
 
 
 def _counts_of(modality: AnnData, what: str, where: str) -> AnnData:
-    counts = modality.layers["counts"] if "counts" in modality.layers else modality.X
+    counts = modality.layers.get("counts", modality.X)
     if counts is None:
         raise InputError(f"{where}: the {what} modality has no matrix X; raw counts are needed")
     check_counts(counts, what, where)

@@ -7,6 +7,7 @@ import pytest
 from sharedim.answer import MATCHING, answer_of
 from sharedim.saturation import saturation_table
 
+CELLS = {"train": 900, "test": 1000}
 DIMS = [1, 2, 4, 8, 16]
 NAMES = ["dataset", "recipe", "dim", "seed", "split", "metric", "value", "chance"]
 
@@ -27,7 +28,7 @@ def table(recipe, in_sample, held_out, dimension, seeds=4):
 
 def answer(*tables, contrastive=("paper",)):
     scores = pd.concat(tables, ignore_index=True)
-    return answer_of("d", scores, saturation_table(scores), list(contrastive))
+    return answer_of("d", scores, saturation_table(scores, CELLS), list(contrastive))
 
 
 RISING = [0.01, 0.2, 0.5, 0.499, 0.498]
@@ -62,7 +63,9 @@ def test_a_recipe_that_overfits_does_not_vote_on_k_hat():
     assert found["k_hat"]["value"] is None
     assert "the contrastive recipe overfits" in found["sentence"]
     assert any(
-        w.startswith("The recipe paper overfits: matching 0.500 in sample, 0.030")
+        w.startswith(
+            "The recipe paper overfits: at d = 4 its matching is 0.500 in sample and 0.030"
+        )
         for w in found["warnings"]
     )
     assert any("the recommendation rests on it" in w for w in found["warnings"])
@@ -93,7 +96,7 @@ def test_a_single_seed_has_no_interval():
     found = answer(table("paper", RISING, RISING, DIMENSION, seeds=1))
     assert found["recommended_d"]["low"] is None
     assert found["k_hat"]["low"] is None
-    assert "With a single seed there is no interval: use at least 3 seeds." in found["warnings"]
+    assert "1 seed cannot tell how sure this is: use at least 3." in found["warnings"]
 
 
 def test_a_failed_recipe_is_said_and_the_other_is_used():
@@ -101,4 +104,30 @@ def test_a_failed_recipe_is_said_and_the_other_is_used():
     broken["value"] = np.nan
     found = answer(broken, table("cca", RISING, [0.01, 0.1, 0.3, 0.25, 0.2], LINEAR))
     assert found["recipe"] == "cca"
-    assert "The recipe paper failed: a loss was not finite." in found["warnings"]
+    assert found["k_hat"]["status"] == "failed"
+    assert (
+        "20 models of the recipe paper failed, values not being finite; they have no scores."
+    ) in found["warnings"]
+
+
+def test_in_sample_gains_at_larger_d_do_not_make_a_recipe_overfit():
+    in_sample = [0.01, 0.2, 0.5, 0.9, 0.99]
+    found = answer(table("paper", in_sample, RISING, DIMENSION))
+    assert found["k_hat"]["status"] == "estimated"
+    assert found["k_hat"]["from_d"] == 4
+
+
+def test_a_contrastive_recipe_that_still_rises_has_no_k_hat():
+    rising = [0.01, 0.1, 0.2, 0.3, 0.4]
+    found = answer(table("paper", rising, rising, DIMENSION))
+    assert found["k_hat"]["status"] == "not_saturated"
+    assert "the grid ends before the contrastive recipe saturates" in found["sentence"]
+
+
+def test_models_that_failed_are_counted():
+    scores = table("paper", RISING, RISING, DIMENSION)
+    broken = (scores["seed"] == 1) & (scores["dim"] == 16)
+    scores.loc[broken, "value"] = np.nan
+    found = answer(scores)
+    assert found["recommended_d"]["value"] == 4
+    assert any(w.startswith("1 model of the recipe paper failed") for w in found["warnings"])

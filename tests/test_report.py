@@ -54,7 +54,7 @@ def made_up_history():
 
 def render(labels=LABELS, recipes=("paper", "cca"), truth=None, warnings=()):
     scores = made_up_scores(labels, recipes)
-    saturation = saturation_table(scores)
+    saturation = saturation_table(scores, {"train": 978, "test": 1240})
     check = {
         "dataset": "<cells>",
         "file": "cells & more.h5mu",
@@ -115,7 +115,9 @@ def test_pictures_have_a_text_alternative():
 
 def test_a_file_without_labels_is_said():
     page, *_ = render(labels=[])
-    assert "The file names no cell types, so there is no label transfer" in page
+    assert (
+        "No cell types were named or recognised in the file, so there is no label transfer" in page
+    )
     assert "Label transfer" not in page
 
 
@@ -180,3 +182,20 @@ def test_pictures_are_repeatable(tmp_path):
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     save(plot_training(made_up_history()), tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_held_out_curves_higher_than_in_sample_ones_are_not_cut_off():
+    scores = made_up_scores([])
+    scores.loc[(scores["split"] == "test") & (scores["metric"] == "id_mle_rna"), "value"] += 10
+    figure = plot_saturation(scores, [], {"recommended_d": {"value": 2}})
+    held_out = figure.axes[3]
+    highest = max(line.get_ydata().max() for line in held_out.get_lines()[:2])
+    assert held_out.get_ylim()[1] > highest > 10
+
+
+def test_one_failed_model_among_several_is_marked():
+    scores = made_up_scores([])
+    broken = (scores["recipe"] == "paper") & (scores["dim"] == 4) & (scores["seed"] == 1)
+    scores.loc[broken, "value"] = np.nan
+    [matching, _] = score_tables(scores, [])
+    assert matching["rows"][-1][1].endswith("(1 failed)")

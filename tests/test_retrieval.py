@@ -32,7 +32,7 @@ def test_rivals_are_counted_as_by_a_loop(monkeypatch):
     f, g = representations()
     expected = naive_rivals(f, g)
     assert rivals(f, g).tolist() == expected
-    monkeypatch.setattr(retrieval, "TILE", 7)
+    monkeypatch.setattr(retrieval, "TILE", 7 * 300)
     assert rivals(f, g).tolist() == expected
 
 

@@ -26,7 +26,7 @@ def curves(means, spread=0.01, seeds=8):
     ],
 )
 def test_status_and_dimension(means, status, d):
-    found = saturation_of(DIMS, curves(means), chance=0.005)
+    found = saturation_of(DIMS, curves(means), chance=0.005, cells=1000)
     assert found.status == status
     if d:
         assert found.d_saturation == d
@@ -36,7 +36,7 @@ def test_status_and_dimension(means, status, d):
 
 def test_a_curve_without_spread_gives_the_first_best_dimension():
     values = np.tile([0.1, 0.3, 0.6, 0.6, 0.6], (3, 1))
-    found = saturation_of(DIMS, values, chance=0.0)
+    found = saturation_of(DIMS, values, chance=0.0, cells=1000)
     assert (found.d_saturation, found.ci_low, found.ci_high) == (4, 4, 4)
 
 
@@ -44,16 +44,16 @@ def test_one_standard_error_by_hand():
     # At d = 4 the mean is 0.60 with standard error 0.10 / sqrt(4) = 0.05; 0.56 is within, 0.54 not.
     best = 0.60 + np.array([-0.1, -0.1, 0.1, 0.1]) * math.sqrt(3 / 4)
     values = np.column_stack([np.full(4, 0.54), np.full(4, 0.56), best])
-    assert saturation_of(DIMS[:3], values, chance=math.nan).d_saturation == 2
+    assert saturation_of(DIMS[:3], values, chance=math.nan, cells=1000).d_saturation == 2
 
 
 def test_a_flat_curve():
-    found = saturation_of(DIMS, curves([0.5] * 5, spread=0.05), chance=0.1)
+    found = saturation_of(DIMS, curves([0.5] * 5, spread=0.05), chance=0.1, cells=1000)
     assert found.status == "flat"
 
 
 def test_a_single_seed_has_no_interval():
-    found = saturation_of(DIMS, np.array([[0.1, 0.3, 0.6, 0.55, 0.58]]), chance=0.01)
+    found = saturation_of(DIMS, np.array([[0.1, 0.3, 0.6, 0.55, 0.58]]), chance=0.01, cells=1000)
     assert found.d_saturation == 4
     assert math.isnan(found.ci_low)
     assert math.isnan(found.ci_high)
@@ -62,8 +62,8 @@ def test_a_single_seed_has_no_interval():
 def test_failed_seeds_are_left_out_and_all_failed_is_failed():
     values = curves([0.1, 0.3, 0.6, 0.6, 0.6], spread=0)
     values[0, 2] = np.nan
-    assert saturation_of(DIMS, values, chance=0.0).d_saturation == 4
-    found = saturation_of(DIMS, np.full((3, 5), np.nan), chance=0.0)
+    assert saturation_of(DIMS, values, chance=0.0, cells=1000).d_saturation == 4
+    found = saturation_of(DIMS, np.full((3, 5), np.nan), chance=0.0, cells=1000)
     assert found.status == "failed"
     assert math.isnan(found.plateau)
 
@@ -77,8 +77,38 @@ def test_table_has_a_row_a_curve_and_leaves_the_temperature_out():
         for metric in ("match_top0.5pct_rna_to_prot", "temperature")
     ]
     names = ["dataset", "recipe", "dim", "seed", "split", "metric", "value", "chance"]
-    table = saturation_table(pd.DataFrame(rows, columns=names))
+    table = saturation_table(pd.DataFrame(rows, columns=names), {"train": 900, "test": 1000})
     assert list(table) == COLUMNS
     assert list(table["split"]) == ["train", "test"]
     assert set(table["metric"]) == {"match_top0.5pct_rna_to_prot"}
     assert set(table["d_saturation"]) == {16}
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_unrelated_data_are_rarely_called_shared(seeds):
+    # Hits of 1,240 cells whose partner's rank is uniform, at 8 dimensions.
+    rng = np.random.default_rng(0)
+    dims, cells, k = np.arange(1, 9), 1240, 6
+    false_alarms = 0
+    for _ in range(400):
+        values = rng.binomial(cells, k / cells, size=(seeds, 8)) / cells
+        found = saturation_of(dims, values, chance=k / cells, cells=cells)
+        false_alarms += found.status != "nothing_shared"
+    assert false_alarms / 400 <= 0.1
+
+
+def test_a_weak_but_real_signal_is_seen():
+    values = np.random.default_rng(0).binomial(1240, 0.014, size=(5, 5)) / 1240
+    assert saturation_of(DIMS, values, chance=0.005, cells=1240).status != "nothing_shared"
+
+
+def test_a_single_dimension_shows_no_saturation():
+    found = saturation_of(np.array([4]), curves([0.5]), chance=0.1, cells=1000)
+    assert (found.status, found.d_saturation) == ("not_saturated", 4)
+
+
+def test_a_dimension_that_failed_is_left_out():
+    values = curves([0.1, 0.3, 0.6, 0.6, 0.6], spread=0)
+    values[:, 4] = np.nan
+    found = saturation_of(DIMS, values, chance=0.0, cells=1000)
+    assert (found.status, found.d_saturation) == ("saturated", 4)

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from sharedim.dimension import mle_dimension
 from sharedim.encoders import EncoderStack
 from sharedim.recipes import PAPER, ContrastiveRecipe
+from sharedim.retrieval import rivals
 from sharedim.splits import Split, split_cells
 from sharedim.training import initial_encoders, train_seeds, train_stack
 
@@ -143,6 +145,28 @@ def test_test_cells_do_not_influence_training():
     [(_, found)] = train_seeds(changed, prot, recipe=recipe, dim=3, seeds=[0])
     for name in expected:
         assert np.array_equal(found[name], expected[name]), name
+
+
+@pytest.mark.parametrize("dim", [5, 12])
+def test_the_intrinsic_dimension_of_linear_pairs_is_the_shared_one(dim):
+    # The paper's linear setting: 20 coordinates a side, the first 2 of them shared.
+    rng = np.random.default_rng(0)
+    prot = rng.normal(size=(13_000, 20)).astype(np.float32)
+    rna = rng.normal(size=prot.shape).astype(np.float32)
+    rna[:, :2] = prot[:, :2]
+    rows = np.arange(len(prot))
+    split = Split(train=rows[:10_000], normaliser=rows[10_000:11_000], test=rows[11_000:])
+    recipe = replace(PAPER, learning_rate=1e-3, epochs=60, temperature_multiplier=4.0)
+    start = initial_encoders([0], 20, 20, dim, recipe)
+    trained = train_stack(torch.as_tensor(rna), torch.as_tensor(prot), [split], start, recipe)
+    with torch.no_grad():
+        f = trained.rna(torch.as_tensor(rna[split.test])[None])[0].numpy()
+        g = trained.prot(torch.as_tensor(prot[split.test])[None])[0].numpy()
+    assert mle_dimension(f).mean == pytest.approx(2, abs=0.4)
+    assert mle_dimension(g).mean == pytest.approx(2, abs=0.4)
+    # The best match of 2,000 is the partner for a third of the cells; guessing finds one.
+    assert np.mean(rivals(f, g) == 0) > 0.25
+    assert trained.temperatures[-1] < 0.1
 
 
 class TestTrajectory:

@@ -8,8 +8,8 @@ import warnings
 import pandas as pd
 import pytest
 
-from sharedim.atomic import replacing, write_json
 from sharedim.errors import InputError
+from sharedim.files import replacing, write_json
 from sharedim.log import job
 from sharedim.tables import concatenate, read_labels, read_table, write_table
 

@@ -46,12 +46,8 @@ class Checkout:
 
     def snakemake(self, *arguments: str, cwd: Path | None = None) -> Run:
         cwd = cwd or self.path
-        environment = os.environ | {
-            # The copy's own library comes before the installed one.
-            "PYTHONPATH": str(self.path / "workflow" / "scripts"),
-            # As a shell keeps it.
-            "PWD": str(cwd),
-        }
+        # As a shell keeps it.
+        environment = os.environ | {"PWD": str(cwd)}
         done = subprocess.run(
             [SNAKEMAKE, "--nocolor", *arguments],
             cwd=cwd,

@@ -180,7 +180,7 @@ def test_a_file_without_labels_elsewhere(checkout, unlabelled, tmp_path):
     scores = pd.read_csv(results / "scores.tsv", sep="\t")
     assert not scores["metric"].str.startswith("label_").any()
     page = (results / "report.html").read_text()
-    assert "The file names no cell types, so there is no label transfer" in page
+    assert "No cell types were named or recognised in the file" in page
     assert not (checkout.path / "results").exists()
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ LIBRARY = {
     for file in (
         "__init__.py",
         "answer.py",
-        "atomic.py",
+        "files.py",
         "baselines.py",
         "checkpoints.py",
         "checks.py",
@@ -42,10 +43,16 @@ LIBRARY = {
         "training.py",
     )
 }
-sys.path.insert(0, str(LIBRARY["__init__.py"].parents[1]))
+BESIDE_SCRIPTS = str(LIBRARY["__init__.py"].parents[1])
+sys.path.insert(0, BESIDE_SCRIPTS)
 
 from sharedim import configuration
 from sharedim.errors import InputError
+
+# Jobs inherit this, so that they run the library that is hashed here, not one installed elsewhere.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [BESIDE_SCRIPTS, *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 
@@ -73,6 +80,7 @@ def complete_configuration():
 
 
 DATASETS = complete_configuration()
+SIMULATED = [name for name, dataset in DATASETS.items() if "simulate" in dataset]
 SEED_BLOCKS = configuration.seed_blocks(config["seeds"])
 CLOSED_FORMS = {"cca"}
 
@@ -98,9 +106,16 @@ def code_hash(*files):
 
 def cells_of(wildcards):
     """Return the file with a dataset's cells: the user's own, or the simulated one."""
-    return DATASETS[wildcards.dataset].get(
-        "h5mu", f"<results>/{wildcards.dataset}/simulated.h5mu"
-    )
+    path = DATASETS[wildcards.dataset].get("h5mu")
+    if path is None:
+        return f"<results>/{wildcards.dataset}/simulated.h5mu"
+    # Braces in a person's file name are no wildcards.
+    return path.replace("{", "{{").replace("}", "}}")
+
+
+def memory_of_reading(wildcards, input):
+    """Return memory in MB for reading a file of compressed counts several times over."""
+    return max(4000, int(40 * input.size_mb))
 
 
 def reading_of(wildcards):

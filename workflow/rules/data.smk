@@ -11,6 +11,9 @@ rule simulate_cells:
         "<logs>/{dataset}/simulate_cells.log",
     benchmark:
         "<benchmarks>/{dataset}/simulate_cells.tsv"
+    # A person's own file of that name is not to be simulated.
+    wildcard_constraints:
+        dataset="|".join(map(re.escape, SIMULATED)) or "(?!)",
     conda:
         "../../envs/cells.yaml"
     resources:
@@ -35,7 +38,7 @@ rule check_cells:
     conda:
         "../../envs/cells.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of_reading,
         runtime=20,
     params:
         reading=reading_of,

@@ -73,6 +73,7 @@ rule collect_scores:
 rule find_saturation:
     input:
         scores="<results>/{dataset}/scores.tsv",
+        check="<results>/{dataset}/check.json",
     output:
         saturation="<results>/{dataset}/saturation.tsv",
         answer="<results>/{dataset}/answer.json",

@@ -21,7 +21,7 @@ rule preprocess_cells:
         "../../envs/cells.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory_of_reading,
         runtime=60,
     params:
         reading=reading_of,

@@ -1,7 +1,7 @@
 """Read the cells, refuse what cannot be used, and say what was found."""
 
-from sharedim.atomic import write_json
 from sharedim.checks import describe
+from sharedim.files import write_json
 from sharedim.io import read_paired_cells
 from sharedim.log import job
 

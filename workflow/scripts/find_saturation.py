@@ -1,7 +1,7 @@
 """Find where every curve saturates and say what follows from it."""
 
 from sharedim.answer import answer_of
-from sharedim.atomic import write_json
+from sharedim.files import read_json, write_json
 from sharedim.log import job
 from sharedim.saturation import saturation_table
 from sharedim.tables import read_table, write_table
@@ -11,7 +11,8 @@ def main():
     dataset = snakemake.wildcards.dataset
     with job(snakemake.log[0], f"saturation {dataset}") as logger:
         scores = read_table(snakemake.input.scores)
-        saturation = saturation_table(scores)
+        cells = read_json(snakemake.input.check)["split"]
+        saturation = saturation_table(scores, cells)
         answer = answer_of(dataset, scores, saturation, list(snakemake.params.contrastive))
         write_table(snakemake.output.saturation, saturation)
         write_json(snakemake.output.answer, answer)

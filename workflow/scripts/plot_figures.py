@@ -1,9 +1,7 @@
 """Draw the pictures of one dataset."""
 
-import json
-from pathlib import Path
-
 from sharedim.figures import plot_saturation, plot_training, save
+from sharedim.files import read_json
 from sharedim.log import job
 from sharedim.tables import read_table
 
@@ -12,8 +10,8 @@ def main():
     with job(snakemake.log[0], f"figures {snakemake.wildcards.dataset}"):
         scores = read_table(snakemake.input.scores)
         history = read_table(snakemake.input.history)
-        answer = json.loads(Path(snakemake.input.answer).read_text(encoding="utf-8"))
-        check = json.loads(Path(snakemake.input.check).read_text(encoding="utf-8"))
+        answer = read_json(snakemake.input.answer)
+        check = read_json(snakemake.input.check)
         saturation = plot_saturation(scores, list(check["labels"]), answer)
         training = plot_training(history)
         save(saturation, snakemake.output.saturation_svg)

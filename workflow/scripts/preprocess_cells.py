@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sharedim.atomic import replacing, write_json
+from sharedim.files import replacing, write_json
 from sharedim.io import cell_table, read_paired_cells
 from sharedim.log import job
 from sharedim.preprocess import preprocess, summarise

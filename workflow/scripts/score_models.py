@@ -1,13 +1,11 @@
 """Score every model of one dataset and recipe on its own training and test cells."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import torch
 
 from sharedim.checkpoints import read_block
+from sharedim.files import read_json
 from sharedim.log import job
 from sharedim.scoring import score_block
 from sharedim.tables import read_labels, write_table
@@ -18,7 +16,7 @@ def main():
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"score {wildcards.dataset} {wildcards.recipe}") as logger:
         rna, prot = np.load(snakemake.input.rna), np.load(snakemake.input.prot)
-        check = json.loads(Path(snakemake.input.check).read_text(encoding="utf-8"))
+        check = read_json(snakemake.input.check)
         labels = read_labels(snakemake.input.cells, list(check["labels"]))
         scores = []
         for path in snakemake.input.models:

@@ -1,6 +1,6 @@
 """Simulate CITE-seq counts with a known answer."""
 
-from sharedim.atomic import replacing
+from sharedim.files import replacing
 from sharedim.log import job
 from sharedim.simulate import simulate_cite_seq
 

@@ -1,16 +1,11 @@
 """Write the self-contained page of one dataset."""
 
-import json
 from pathlib import Path
 
-from sharedim.atomic import replacing
+from sharedim.files import read_json, replacing
 from sharedim.log import job
 from sharedim.report import render_report
 from sharedim.tables import read_table
-
-
-def read_json(path):
-    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def main():

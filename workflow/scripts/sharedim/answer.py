@@ -14,29 +14,34 @@ MATCHING = "match_top0.5pct_rna_to_prot"
 ID_METRICS = ("id_mle_rna", "id_mle_prot")
 # A recipe that keeps less than this share of its in-sample gain over chance overfits.
 KEPT_GAIN = 0.5
+MINIMUM_SEEDS = 3
 
 RULE = (
     "The recommended d is the smallest output dimension whose held-out top-0.5 % matching (RNA to "
     "protein) is within one standard error of the best, for the recipe that matches best on "
     "held-out cells; its interval resamples the seeds. k-hat is the maximum-likelihood intrinsic "
-    "dimension of the contrastive representations of held-out cells (mean of RNA and protein) at "
-    "every d from there on; it is not given where the contrastive recipe overfits."
+    "dimension (mean of RNA and protein) of the held-out representations of the best contrastive "
+    "recipe, averaged from the d at which its own matching saturates to the end of the grid. It is "
+    "not given where that recipe does not saturate inside the grid or overfits: where its gain over "
+    f"chance on held-out cells is less than {KEPT_GAIN:.0%} of that in sample, at the same d."
 )
 
 
 @dataclass(frozen=True)
 class RecipeSummary:
-    """Matching of one recipe, in sample and held out.
+    """Matching of one recipe where its held-out curve saturates, in sample and held out.
 
     Attributes
     ----------
     recipe : str
     in_sample, held_out : float
-        Plateau of top-0.5 % matching.
+        Mean top-0.5 % matching at the d of saturation; nan when the recipe failed.
     chance : float
-        Its held-out chance level.
+        Held-out chance level.
     kept_gain : float
-        Held-out gain over chance as a share of the in-sample gain.
+        Held-out gain over chance as a share of the in-sample gain at the same d.
+    failed : int
+        Models without finite scores.
     saturation : Series
         The recipe's held-out row of ``saturation.tsv``.
     """
@@ -46,6 +51,7 @@ class RecipeSummary:
     held_out: float
     chance: float
     kept_gain: float
+    failed: int
     saturation: pd.Series
 
     @property
@@ -60,17 +66,29 @@ class RecipeSummary:
 
 
 def summarise_recipes(scores: pd.DataFrame, saturation: pd.DataFrame) -> list[RecipeSummary]:
-    """Compare in-sample and held-out matching of every recipe."""
+    """Compare in-sample and held-out matching of every recipe at the same d."""
     summaries = []
-    matching = saturation[saturation["metric"] == MATCHING].set_index(["recipe", "split"])
-    for recipe in saturation["recipe"].unique():
-        train, test = matching.loc[(recipe, "train")], matching.loc[(recipe, "test")]
-        train_chance = curve(scores, recipe, "train", MATCHING)[2]
-        test_chance = curve(scores, recipe, "test", MATCHING)[2]
-        gain = train["plateau"] - train_chance
-        kept = (test["plateau"] - test_chance) / gain if gain > 0 else math.nan
+    held_out_rows = saturation[(saturation["metric"] == MATCHING) & (saturation["split"] == "test")]
+    for _, row in held_out_rows.iterrows():
+        means, chances, failed = {}, {}, 0
+        for split in ("train", "test"):
+            dims, values, chances[split] = curve(scores, row["recipe"], split, MATCHING)
+            at_d = values[:, dims == row["d_saturation"]]
+            finite = at_d[np.isfinite(at_d)]
+            means[split] = float(finite.mean()) if finite.size else math.nan
+            failed = int((~np.isfinite(values)).sum())
+        gain = means["train"] - chances["train"]
+        kept = (means["test"] - chances["test"]) / gain if gain > 0 else math.nan
         summaries.append(
-            RecipeSummary(recipe, train["plateau"], test["plateau"], test_chance, kept, test)
+            RecipeSummary(
+                recipe=row["recipe"],
+                in_sample=means["train"],
+                held_out=means["test"],
+                chance=chances["test"],
+                kept_gain=kept,
+                failed=failed,
+                saturation=row,
+            )
         )
     return summaries
 
@@ -93,7 +111,7 @@ def answer_of(
     Returns
     -------
     dict
-        ``k_hat`` and ``recommended_d`` (value, low, high, status), ``recipe`` (the best on
+        ``k_hat`` and ``recommended_d`` (value, low, high, status; k_hat also recipe and from_d), ``recipe`` (the best on
         held-out cells), ``rule``, ``sentence`` and ``warnings``. Unknown values are None.
     """
     summaries = summarise_recipes(scores, saturation)
@@ -116,7 +134,7 @@ def answer_of(
         "k_hat": k_hat,
         "recipe": best.recipe if best else None,
         "rule": RULE,
-        "warnings": _warnings(summaries, best, contrastive),
+        "warnings": _warnings(summaries, best, contrastive, scores["seed"].nunique()),
     }
 
 
@@ -126,23 +144,29 @@ def _whole(value: float) -> int | None:
 
 def _k_hat(scores: pd.DataFrame, contrastive: list[RecipeSummary]) -> dict:
     """Average the intrinsic dimension on the plateau of the best contrastive recipe."""
-    unknown = {"value": None, "low": None, "high": None}
+    unknown = {"value": None, "low": None, "high": None, "recipe": None, "from_d": None}
     if not contrastive:
         return {**unknown, "status": "no_contrastive_recipe"}
     usable = [summary for summary in contrastive if summary.usable]
     if not usable:
-        return {**unknown, "status": "nothing_shared"}
+        statuses = {summary.saturation["status"] for summary in contrastive}
+        return {**unknown, "status": "failed" if statuses == {"failed"} else "nothing_shared"}
     best = max(usable, key=lambda summary: summary.held_out)
     if best.overfits:
         return {**unknown, "status": "overfitted"}
+    if best.saturation["status"] == "not_saturated":
+        return {**unknown, "status": "not_saturated"}
 
-    per_modality = []
+    # One column is one dimension by definition and tells nothing.
+    from_d = max(2, int(best.saturation["d_saturation"]))
+    per_model = []
     for metric in ID_METRICS:
         dims, values, _ = curve(scores, best.recipe, "test", metric)
-        per_modality.append(values[:, dims >= best.saturation["d_saturation"]].mean(axis=1))
-    per_seed = np.mean(per_modality, axis=0)
-    per_seed = per_seed[np.isfinite(per_seed)]
-    if not len(per_seed):
+        per_model.append(values[:, dims >= from_d])
+    finite = np.where(np.isfinite(per_model), per_model, np.nan)
+    counted = np.isfinite(finite).any(axis=(0, 2))
+    per_seed = np.nanmean(finite[:, counted], axis=(0, 2))
+    if not per_seed.size:
         return {**unknown, "status": "failed"}
     low = high = None
     if len(per_seed) > 1:
@@ -151,7 +175,14 @@ def _k_hat(scores: pd.DataFrame, contrastive: list[RecipeSummary]) -> dict:
         tail = (1 - LEVEL) / 2
         low, high = (round(float(q), 2) for q in np.quantile(means, [tail, 1 - tail]))
     value = round(float(per_seed.mean()), 2)
-    return {"value": value, "low": low, "high": high, "status": "estimated"}
+    return {
+        "value": value,
+        "low": low,
+        "high": high,
+        "recipe": best.recipe,
+        "from_d": from_d,
+        "status": "estimated",
+    }
 
 
 def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat: dict) -> str:
@@ -174,6 +205,7 @@ def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat
     if k_hat["value"] is None:
         reason = {
             "overfitted": "the contrastive recipe overfits",
+            "not_saturated": "the grid ends before the contrastive recipe saturates",
             "nothing_shared": "the contrastive recipe does not match held-out cells above chance",
             "no_contrastive_recipe": "no contrastive recipe was trained",
             "failed": "no model gave a finite estimate",
@@ -184,18 +216,24 @@ def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat
 
 
 def _warnings(
-    summaries: list[RecipeSummary], best: RecipeSummary | None, contrastive: list[str]
+    summaries: list[RecipeSummary],
+    best: RecipeSummary | None,
+    contrastive: list[str],
+    seeds: int,
 ) -> list[str]:
     warnings = []
     for summary in summaries:
-        numbers = (
-            f"{summary.in_sample:.3f} in sample, {summary.held_out:.3f} on held-out cells, "
-            f"chance {summary.chance:.3f}"
-        )
-        if summary.saturation["status"] == "failed":
-            warnings.append(f"The recipe {summary.recipe} failed: a loss was not finite.")
-        elif summary.overfits:
-            warnings.append(f"The recipe {summary.recipe} overfits: matching {numbers}.")
+        if summary.overfits:
+            warnings.append(
+                f"The recipe {summary.recipe} overfits: at d = {summary.saturation['d_saturation']:g} "
+                f"its matching is {summary.in_sample:.3f} in sample and {summary.held_out:.3f} on "
+                f"held-out cells, chance {summary.chance:.3f}."
+            )
+        if summary.failed:
+            warnings.append(
+                f"{summary.failed} model{'s' if summary.failed > 1 else ''} of the recipe "
+                f"{summary.recipe} failed, values not being finite; they have no scores."
+            )
     if best is not None and best.recipe not in contrastive and contrastive:
         warnings.append(
             f"The linear baseline {best.recipe} matches held-out cells better than contrastive "
@@ -203,6 +241,9 @@ def _warnings(
         )
     if best is not None and best.saturation["status"] == "not_saturated":
         warnings.append("Nothing saturates inside the grid: add larger dims.")
-    if best is not None and not math.isfinite(best.saturation["ci_low"]):
-        warnings.append("With a single seed there is no interval: use at least 3 seeds.")
+    if seeds < MINIMUM_SEEDS:
+        warnings.append(
+            f"{seeds} seed{'s' if seeds > 1 else ''} cannot tell how sure this is: use at least "
+            f"{MINIMUM_SEEDS}."
+        )
     return warnings

@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from sharedim.atomic import replacing
+from sharedim.files import replacing
 
 logger = logging.getLogger(__name__)
 

@@ -95,8 +95,9 @@ def warnings_for(n_paired: int, n_rna: int, n_prot: int) -> list[str]:
     n_train = len(split_cells(n_paired, seed=0).train)
     if n_train < TRAIN_CELLS // 2:
         warnings.append(
-            f"Only {n_train:,} cells are left for training; the paper recipe was made for "
-            f"{TRAIN_CELLS:,} and overfits with so few: trust the held-out curves and the CCA baseline."
+            f"Only {n_train:,} cells are left for training; contrastive training as published was made "
+            f"for {TRAIN_CELLS:,} and memorises so few: trust the held-out curves, and have the cca "
+            "baseline beside them."
         )
     return warnings
 

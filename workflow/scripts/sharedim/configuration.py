@@ -50,8 +50,10 @@ def coerce(config: dict) -> dict:
 
 
 def _number(value: object) -> object:
-    """Return text that spells a whole number as that number, anything else as it is."""
-    return int(value) if isinstance(value, str) and re.fullmatch(r"\s*\d+\s*", value) else value
+    """Return what means a whole number as that number, anything else as it is."""
+    if isinstance(value, str) and re.fullmatch(r"\s*\d+\s*", value):
+        return int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def check(config: dict, schema: dict) -> None:
@@ -128,15 +130,21 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
     datasets = {}
     for name, own in chosen.items():
         if "simulate" in own:
+            reading = [key for key in READING_OPTIONS if key in own]
+            if reading:
+                raise InputError(
+                    f"configuration: datasets.{name}: {reading[0]} is for a file; "
+                    "simulated cells have their own labels and modalities"
+                )
             datasets[name] = {"simulate": own["simulate"] or {}}
             continue
-        path = launched_from / Path(own["h5mu"]).expanduser()
-        if not path.exists():
+        given = Path(own["h5mu"]).expanduser()
+        if not (launched_from / given).exists():
             raise InputError(f"{own['h5mu']}: no such file; give the path of a .h5mu file")
-        inside = launched_from == working_directory
+        path = given if launched_from == working_directory else launched_from / given
         labels = own.get("labels")
         listed = {"labels": [labels]} if isinstance(labels, str) else {}
-        datasets[name] = {**shared, **own, **listed, "h5mu": own["h5mu"] if inside else str(path)}
+        datasets[name] = {**shared, **own, **listed, "h5mu": str(path)}
     return datasets
 
 

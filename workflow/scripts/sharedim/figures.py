@@ -14,7 +14,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sharedim.atomic import replacing
+from sharedim.files import replacing
 
 SPLIT_TITLES = {"train": "in sample (training cells)", "test": "out of sample (held-out cells)"}
 REFERENCE = {"color": "0.45", "linestyle": ":", "linewidth": 1.2}
@@ -84,12 +84,16 @@ def plot_saturation(scores: pd.DataFrame, labels: list[str], answer: dict) -> Fi
         figure, axes = plt.subplots(
             len(panels), 2, figsize=(10, 3 * len(panels)), sharex=True, sharey="row"
         )
-        for row, (title, metrics) in enumerate(panels):
-            for column, split in enumerate(SPLIT_TITLES):
-                chosen = scores[(scores["split"] == split) & scores["metric"].isin(metrics)]
-                axis = axes[row, column]
-                _draw_curves(axis, chosen, colours)
-                axis.set_title(f"{title}\n{SPLIT_TITLES[split]}", fontsize=10, loc="left")
+        for (title, metrics), row in zip(panels, axes, strict=True):
+            panel = scores[scores["metric"].isin(metrics)]
+            for axis, (split, where) in zip(row, SPLIT_TITLES.items(), strict=True):
+                _draw_curves(axis, panel[panel["split"] == split], colours)
+                axis.set_title(f"{title}\n{where}", fontsize=10, loc="left")
+            # The curves of both splits decide the height, before references are drawn.
+            top = row[0].get_ylim()[1]
+            for axis in row:
+                _draw_reference(axis, panel)
+            row[0].set_ylim(0, top)
         axes[-1, 0].set_xlabel("output dimension d")
         axes[-1, 1].set_xlabel("output dimension d")
         recommended = answer["recommended_d"]["value"]
@@ -123,15 +127,15 @@ def _draw_curves(axis: Axes, scores: pd.DataFrame, colours: dict[str, tuple]) ->
             ax=axis,
         )
     axis.set(xlabel="", ylabel="")
-    dims = sorted(scores["dim"].unique())
-    if is_dimension.all():
-        # Dimensions have no chance level; a representation that fills its d dimensions is this line.
-        top = axis.get_ylim()[1]
-        axis.plot(dims, dims, **REFERENCE, label="all d dimensions")
-        axis.set_ylim(0, top)
-    else:
+
+
+def _draw_reference(axis: Axes, scores: pd.DataFrame) -> None:
+    if scores["chance"].notna().any():
         axis.axhline(scores["chance"].mean(), **REFERENCE, label="chance")
-        axis.set_ylim(bottom=0)
+    else:
+        # Dimensions have no chance level; a representation that fills its d dimensions is this line.
+        dims = sorted(scores["dim"].unique())
+        axis.plot(dims, dims, **REFERENCE, label="all d dimensions")
 
 
 def plot_training(history: pd.DataFrame) -> Figure:

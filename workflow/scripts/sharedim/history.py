@@ -6,8 +6,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from sharedim.atomic import replacing
 from sharedim.checkpoints import ModelBlock
+from sharedim.files import replacing
 
 COLUMNS = ["recipe", "dim", "seed", "epoch", "loss", "temperature", "chance_loss"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -210,11 +211,14 @@ def _counts_of(modality: AnnData, what: str, where: str) -> AnnData:
     if counts is None:
         raise InputError(f"{where}: the {what} modality has no matrix X; raw counts are needed")
     check_counts(counts, what, where)
-    return AnnData(
+    raw = AnnData(
         X=counts.astype(np.float32),
         obs=pd.DataFrame(index=modality.obs_names),
         var=pd.DataFrame(index=modality.var_names),
     )
+    # Gene symbols repeat, and variable genes are chosen by name.
+    raw.var_names_make_unique()
+    return raw
 
 
 def _known(column: pd.Series) -> pd.Series:
@@ -244,9 +248,9 @@ def _find_labels(columns: pd.DataFrame, named: list[str] | None, where: str) -> 
         if named is None and (types < 2 or types > len(label) / 10 or same):
             continue
         levels[name] = label
-    chosen = list(levels) if named is not None else list(levels)[:LABEL_LEVELS]
-    coarsest_first = sorted(chosen, key=lambda name: levels[name].nunique())
-    return pd.DataFrame({name: levels[name] for name in coarsest_first}, index=columns.index)
+    coarsest_first = sorted(levels, key=lambda name: levels[name].nunique())
+    chosen = coarsest_first if named is not None else coarsest_first[:LABEL_LEVELS]
+    return pd.DataFrame({name: levels[name] for name in chosen}, index=columns.index)
 
 
 def _same_partition(first: pd.Series, second: pd.Series) -> bool:
@@ -273,7 +277,11 @@ def _require_columns(columns: pd.DataFrame, named: list[str], what: str, where: 
 
 
 def _truth_of(data: mudata.MuData) -> dict | None:
+    """Return what a simulation of ours knows; somebody else's "simulation" is no truth."""
     truth = data.uns.get("simulation")
-    if truth is None:
+    if not isinstance(truth, Mapping) or "shared_dimensions" not in truth:
         return None
-    return {name: np.asarray(value).item() for name, value in truth.items()}
+    plain = {name: np.asarray(value) for name, value in truth.items()}
+    if any(value.ndim or value.dtype.kind != "i" for value in plain.values()):
+        return None
+    return {name: int(value) for name, value in plain.items()}

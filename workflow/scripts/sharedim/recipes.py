@@ -61,7 +61,7 @@ class CCARecipe:
     """
 
     name: str
-    ridges: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0)
+    ridges: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
     similarity: Literal["cosine"] = "cosine"
 
 

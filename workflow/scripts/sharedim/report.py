@@ -54,6 +54,7 @@ def render_report(
     )
     environment.filters["number"] = _number
     labels = list(check["labels"])
+    recipes = [as_record(RECIPES[name]) for name in scores["recipe"].unique()]
     return environment.get_template("report.html.j2").render(
         answer=answer,
         check=check,
@@ -65,7 +66,8 @@ def render_report(
         contrastive_trained=bool((scores["metric"] == "temperature").any()),
         seeds=scores["seed"].nunique(),
         dims=sorted(scores["dim"].unique()),
-        recipes=[as_record(RECIPES[name]) for name in scores["recipe"].unique()],
+        recipes=recipes,
+        cosine_recipes=[r["name"] for r in recipes if r["similarity"] == "cosine"],
         versions=_versions(),
         today=date.today().isoformat(),
     )
@@ -112,11 +114,13 @@ def score_tables(scores: pd.DataFrame, labels: list[str]) -> list[dict]:
 
 
 def _mean_and_deviation(values: pd.Series) -> str:
-    if values.isna().all():
+    failed = int(values.isna().sum())
+    if failed == len(values):
         return "failed"
     digits = 3 if values.abs().max() < 1.5 else 2
     deviation = f" ± {values.std():.{digits}f}" if values.count() > 1 else ""
-    return f"{values.mean():.{digits}f}{deviation}"
+    missing = f" ({failed} failed)" if failed else ""
+    return f"{values.mean():.{digits}f}{deviation}{missing}"
 
 
 def _shown_saturation(saturation: pd.DataFrame, labels: list[str]) -> pd.DataFrame:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 TOP_SHARE = 0.005
-# Rows of the similarity matrix held at once.
-TILE = 2048
+# Entries of the similarity matrix held at once: 128 MiB of double precision.
+TILE = 2**24
 # Scores closer than this share of a row's largest are ties: the last bits of a matrix product
 # depend on where in the matrix a cell stands.
 TIE = 1e-12
@@ -32,10 +32,13 @@ def _similarity_tiles(
     """Yield rows, their inner products with every candidate, and the width of a tie in each row."""
     left = torch.as_tensor(queries, dtype=torch.float64)
     right = torch.as_tensor(candidates, dtype=torch.float64)
-    for first in range(0, len(left), TILE):
-        rows = slice(first, min(first + TILE, len(left)))
+    height = max(1, TILE // max(1, len(right)))
+    for first in range(0, len(left), height):
+        rows = slice(first, min(first + height, len(left)))
         similarity = left[rows] @ right.T
-        yield rows, similarity, TIE * similarity.abs().amax(dim=1, keepdim=True)
+        largest = similarity.amax(dim=1, keepdim=True)
+        magnitude = torch.maximum(largest, -similarity.amin(dim=1, keepdim=True))
+        yield rows, similarity, TIE * magnitude
 
 
 def rivals(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:

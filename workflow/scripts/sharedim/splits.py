@@ -22,7 +22,7 @@ class Split:
     normaliser : ndarray of int64
         Cells on which the mean norm of each encoder is estimated.
     test : ndarray of int64
-        Held-out cells, never seen by any recipe.
+        Held-out cells; no recipe trains, stops or chooses anything on them.
     """
 
     train: np.ndarray

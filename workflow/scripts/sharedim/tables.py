@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sharedim.atomic import replacing
+from sharedim.files import replacing
 
 SCORE_COLUMNS = ["recipe", "dim", "seed", "split", "metric", "value", "chance"]
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from sharedim.encoders import EncoderStack, initial_encoder, stack_tensors
+from sharedim.errors import InputError
 from sharedim.losses import infonce
 from sharedim.recipes import ContrastiveRecipe
 from sharedim.splits import Split, split_cells
@@ -42,7 +43,12 @@ class TrainedStack:
 def choose_device() -> torch.device:
     """Return the device to train on: ``SHAREDIM_DEVICE`` if set, else CUDA if visible, else the CPU."""
     fallback = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(os.environ.get("SHAREDIM_DEVICE") or fallback)
+    name = os.environ.get("SHAREDIM_DEVICE") or fallback
+    if name.split(":")[0] not in MODELS_PER_STACK:
+        raise InputError(
+            f"SHAREDIM_DEVICE={name}: not a device to train on; use cpu, cuda or cuda:1"
+        )
+    return torch.device(name)
 
 
 def temperature_of(logit_scale: torch.Tensor, recipe: ContrastiveRecipe) -> torch.Tensor:

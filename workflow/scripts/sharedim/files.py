@@ -1,4 +1,4 @@
-"""Writing so that nothing half-written ever bears a final name."""
+"""Writing so that nothing half-written ever bears a final name, and reading JSON back."""
 
 from __future__ import annotations
 
@@ -40,3 +40,8 @@ def write_json(path: str | Path, content: dict) -> None:
     """Write a dictionary as readable JSON, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_json(path: str | Path) -> dict:
+    """Read a dictionary written by `write_json`."""
+    return json.loads(Path(path).read_text("utf-8"))

@@ -7,7 +7,8 @@ from scipy import linalg
 from sharedim.baselines import fit_cca, fit_cca_seeds
 from sharedim.preprocess import preprocess
 from sharedim.recipes import CCA
-from sharedim.retrieval import top_share_matching, unit_length
+from sharedim.retrieval import top_share_matching, top_share_size, unit_length
+from sharedim.saturation import saturation_of
 from sharedim.simulate import simulate_cite_seq
 from sharedim.splits import split_cells
 
@@ -97,3 +98,33 @@ def test_held_out_matching_peaks_within_one_of_the_truth(shared):
         curve[dim] = np.mean(scores)
     assert abs(max(curve, key=curve.get) - shared) <= 1
     assert max(curve.values()) > 20 * 0.005
+
+
+def test_unrelated_modalities_share_nothing():
+    data = simulate_cite_seq(cells=1500, genes=300, shared_dimensions=0)
+    features = preprocess(data["rna"], data["prot"])
+    rna, prot = features["rna"].components, features["prot"].components
+    dims, seeds = np.array([1, 2, 4, 8]), [0, 1, 2]
+    values = np.empty((len(seeds), len(dims)))
+    for column, dim in enumerate(dims):
+        for seed, tensors in fit_cca_seeds(rna, prot, recipe=CCA, dim=int(dim), seeds=seeds):
+            test = split_cells(len(rna), seed).test
+            f = rna[test] @ tensors["rna.0.weight"].T + tensors["rna.0.bias"]
+            g = prot[test] @ tensors["prot.0.weight"].T + tensors["prot.0.bias"]
+            values[seed, column] = top_share_matching(unit_length(f), unit_length(g))
+    chance = top_share_size(len(test)) / len(test)
+    assert saturation_of(dims, values, chance, len(test)).status == "nothing_shared"
+
+
+def test_at_one_dimension_the_ridge_is_the_one_that_agrees_best():
+    x, y = gaussian_pairs(1000)
+    split = split_cells(1000, 0)
+    [(_, tensors)] = fit_cca_seeds(x, y, recipe=CCA, dim=1, seeds=[0])
+    agreement = {}
+    for ridge in CCA.ridges:
+        x_weight, y_weight, _ = fit_cca(x[split.train], y[split.train], 1, ridge)
+        f = (x[split.normaliser] - x[split.train].mean(0)) @ x_weight.T
+        g = (y[split.normaliser] - y[split.train].mean(0)) @ y_weight.T
+        agreement[ridge] = np.mean(np.sign(f) == np.sign(g))
+    kept = min(CCA.ridges, key=lambda ridge: abs(ridge - float(tensors["ridge"])))
+    assert agreement[kept] == max(agreement.values())

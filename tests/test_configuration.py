@@ -97,9 +97,26 @@ def test_options_of_one_dataset_come_before_those_of_all(tmp_path):
     assert datasets["s"] == {"simulate": {}}
 
 
+def test_whole_numbers_may_have_a_point():
+    assert configuration.coerce({"dims": [2.0, 1.0], "seeds": 3.0}) == {"dims": [1, 2], "seeds": 3}
+
+
+def test_a_home_directory_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "cells.h5mu").touch()
+    datasets = configuration.datasets_of({"h5mu": "~/cells.h5mu"}, tmp_path, tmp_path)
+    assert datasets["cells"]["h5mu"] == str(tmp_path / "cells.h5mu")
+
+
 def test_missing_files_and_contradictions_are_refused(tmp_path):
+    labelled = {"datasets": {"s": {"simulate": {}, "labels": ["mine"]}}}
+    with pytest.raises(InputError, match=r"datasets\.s: labels is for a file"):
+        configuration.datasets_of(labelled, tmp_path, tmp_path)
     with pytest.raises(InputError, match=r"absent.h5mu: no such file"):
         configuration.datasets_of({"h5mu": "absent.h5mu"}, tmp_path, tmp_path)
+    (tmp_path / "a{b}.h5mu").touch()
+    with pytest.raises(InputError, match="takes braces in a file name for wildcards"):
+        configuration.datasets_of({"h5mu": "a{b}.h5mu"}, tmp_path, tmp_path)
     both = {"h5mu": "a", "datasets": {"s": {"simulate": {}}}}
     with pytest.raises(InputError, match="give h5mu or datasets, not both"):
         configuration.datasets_of(both, tmp_path, tmp_path)

@@ -16,6 +16,7 @@ from scipy import sparse
 from sharedim.checks import describe
 from sharedim.errors import InputError
 from sharedim.io import cell_table, read_paired_cells
+from sharedim.preprocess import preprocess
 
 
 def counts(cells, features, prefix, start=0, seed=0):
@@ -241,3 +242,56 @@ def test_real_cells_without_rna():
 def test_real_cells_partly_paired():
     cells = read_paired_cells(shared_file("data/pbmc_hao2021_midas_mosaic.h5mu"))
     assert (cells.rna.n_obs, cells.n_rna, cells.n_prot) == (800, 1200, 1200)
+
+
+def test_the_two_coarsest_of_many_annotations_are_used(write):
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(3, size=600)
+    columns = {
+        "celltype": coarse * 10 + rng.integers(10, size=600),
+        "cell_type_l2": coarse * 10 + rng.integers(2, size=600),
+        "cell_type_l1": coarse,
+    }
+    path = write(obs={name: [f"t{v}" for v in column] for name, column in columns.items()})
+    assert list(read_paired_cells(path).labels) == ["cell_type_l1", "cell_type_l2"]
+
+
+def test_categorical_labels_with_gaps_and_odd_names(write):
+    types = pd.Categorical(["A", "B", None] * 200)
+    cells = read_paired_cells(write(obs={"cell type": types}))
+    assert cells.labels["cell type"].notna().sum() == 400
+    assert list(cell_table(cells)) == ["cell", "batch", "cell type"]
+
+
+def test_repeated_gene_symbols_stay_apart(write):
+    rna = counts(600, 60, "g")
+    rna.var_names = ["same"] * 2 + list(rna.var_names[2:])
+    cells = read_paired_cells(write(rna=rna))
+    assert cells.rna.var_names.is_unique
+    assert cells.rna.n_vars == 60
+
+
+def test_proteins_may_be_called_like_genes(write):
+    cells = read_paired_cells(write(prot=counts(600, 8, "g")))
+    assert list(cells.prot.var_names) == [f"g{i}" for i in range(8)]
+
+
+@pytest.mark.parametrize("entry", ["a word", {"depth": 3}, {"shared_dimensions": np.ones(2)}])
+def test_somebody_elses_simulation_is_no_truth(tmp_path, entry):
+    data = mudata.MuData({"rna": counts(600, 60, "g"), "prot": counts(600, 8, "p")})
+    data.uns["simulation"] = entry
+    data.write_h5mu(tmp_path / "cells.h5mu")
+    assert read_paired_cells(tmp_path / "cells.h5mu").truth is None
+
+
+def test_features_do_not_know_the_truth(small_cells, small_file, tmp_path):
+    bare = mudata.MuData({name: small_cells[name].copy() for name in ("rna", "prot")})
+    for modality in bare.mod.values():
+        del modality.obsm["private_latents"]
+    bare.write_h5mu(tmp_path / "bare.h5mu")
+    known, blind = (read_paired_cells(path) for path in (small_file, tmp_path / "bare.h5mu"))
+    assert known.truth
+    assert blind.truth is None
+    found, expected = (preprocess(cells.rna, cells.prot) for cells in (known, blind))
+    for name in ("rna", "prot"):
+        np.testing.assert_array_equal(found[name].components, expected[name].components)

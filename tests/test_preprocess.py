@@ -7,6 +7,7 @@ from places import shared_file
 
 from sharedim.io import read_paired_cells
 from sharedim.preprocess import preprocess, protein_features, rna_features, summarise
+from sharedim.simulate import simulate_cite_seq
 
 
 def clr_per_cell(counts):
@@ -50,6 +51,20 @@ def test_rna_features_follow_the_definition(small_cells):
     np.testing.assert_allclose(
         found.standard_deviations[:20], expected.std(axis=0, ddof=1), rtol=1e-5
     )
+
+
+def test_the_most_variable_genes_are_chosen():
+    rng = np.random.default_rng(0)
+    data = simulate_cite_seq(cells=600, genes=2100, private_dimensions_rna=0, seed=3)
+    rna = data["rna"].copy()
+    counts = rna.X.toarray()
+    # The last hundred genes are Poisson around their mean: nothing varies but chance.
+    counts[:, -100:] = rng.poisson(5.0, size=(600, 100))
+    rna.X = counts
+    found = rna_features(rna)
+    assert len(found.features) == 2000
+    constant = set(rna.var_names[-100:])
+    assert len(constant & set(found.features)) < 60
 
 
 def test_counts_are_left_as_they_were(small_cells):

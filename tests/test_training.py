@@ -9,10 +9,11 @@ from torch import nn
 
 from sharedim.dimension import mle_dimension
 from sharedim.encoders import EncoderStack
+from sharedim.errors import InputError
 from sharedim.recipes import PAPER, ContrastiveRecipe
 from sharedim.retrieval import rivals
 from sharedim.splits import Split, split_cells
-from sharedim.training import initial_encoders, train_seeds, train_stack
+from sharedim.training import choose_device, initial_encoders, train_seeds, train_stack
 
 QUICK = replace(PAPER, name="quick", epochs=25, learning_rate=1e-3, batch_size=64)
 
@@ -134,6 +135,14 @@ def test_unpaired_features_are_refused():
     rna, prot = paired_features()
     with pytest.raises(ValueError, match="RNA has 800 cells and protein 799"):
         list(train_seeds(rna, prot[:-1], recipe=QUICK, dim=2, seeds=[0]))
+
+
+def test_an_unknown_device_is_refused(monkeypatch):
+    monkeypatch.setenv("SHAREDIM_DEVICE", "abacus")
+    with pytest.raises(InputError, match="SHAREDIM_DEVICE=abacus: not a device to train on"):
+        choose_device()
+    monkeypatch.setenv("SHAREDIM_DEVICE", "cpu")
+    assert choose_device().type == "cpu"
 
 
 def test_test_cells_do_not_influence_training():

@@ -58,6 +58,37 @@ def test_keys_on_the_command_line(checkout, small_file):
     assert "results/small/report.html" in plan.text
 
 
+def test_several_datasets_in_one_run(checkout, tmp_path):
+    config = tmp_path / "two.yaml"
+    config.write_text(
+        "dims: [2]\nrecipes: [cca]\ndatasets:\n  a: {simulate: {}}\n  b: {simulate: {seed: 1}}\n"
+    )
+    plan = checkout.snakemake("-n", "--configfile", str(config))
+    assert plan.code == 0, plan.text
+    assert plan.jobs["simulate_cells"] == plan.jobs["write_report"] == 2
+    assert plan.jobs["fit_cca"] == 2
+
+
+def test_odd_file_names(checkout, small_file, tmp_path):
+    odd = tmp_path / "odd (1) näme.h5mu"
+    odd.symlink_to(small_file)
+    plan = checkout.snakemake("-n", "--config", f"h5mu={odd}", "dims=2")
+    assert plan.code == 0, plan.text
+    assert "results/odd_1_n_me/report.html" in plan.text
+
+
+def test_the_simulated_file_as_a_persons_own(checkout, small_file, tmp_path):
+    own = tmp_path / "results" / "simulated" / "simulated.h5mu"
+    own.parent.mkdir(parents=True)
+    own.symlink_to(small_file)
+    plan = checkout.snakemake(
+        "-n", "--directory", str(tmp_path), "-s", str(checkout.path / "Snakefile"),
+        "--config", "h5mu=results/simulated/simulated.h5mu", cwd=tmp_path,
+    )  # fmt: skip
+    assert plan.code == 0, plan.text
+    assert "simulate_cells" not in plan.jobs
+
+
 def test_a_configuration_in_the_working_directory_comes_first(checkout, tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.yaml").write_text("dims: [2, 3]\nrecipes: [cca]\n")

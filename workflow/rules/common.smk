@@ -50,9 +50,8 @@ from sharedim import configuration
 from sharedim.errors import InputError
 
 # Jobs inherit this, so that they run the library that is hashed here, not one installed elsewhere.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [BESIDE_SCRIPTS, *filter(None, [os.environ.get("PYTHONPATH")])]
-)
+SEARCHED = [BESIDE_SCRIPTS, *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ.update(PYTHONPATH=os.pathsep.join(SEARCHED))
 
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 
@@ -106,11 +105,9 @@ def code_hash(*files):
 
 def cells_of(wildcards):
     """Return the file with a dataset's cells: the user's own, or the simulated one."""
-    path = DATASETS[wildcards.dataset].get("h5mu")
-    if path is None:
-        return f"<results>/{wildcards.dataset}/simulated.h5mu"
-    # Braces in a person's file name are no wildcards.
-    return path.replace("{", "{{").replace("}", "}}")
+    return DATASETS[wildcards.dataset].get(
+        "h5mu", f"<results>/{wildcards.dataset}/simulated.h5mu"
+    )
 
 
 def memory_of_reading(wildcards, input):

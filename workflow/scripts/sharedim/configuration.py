@@ -141,6 +141,10 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
         given = Path(own["h5mu"]).expanduser()
         if not (launched_from / given).exists():
             raise InputError(f"{own['h5mu']}: no such file; give the path of a .h5mu file")
+        if set("{}") & set(str(given)):
+            raise InputError(
+                f"{own['h5mu']}: Snakemake takes braces in a file name for wildcards; rename the file"
+            )
         path = given if launched_from == working_directory else launched_from / given
         labels = own.get("labels")
         listed = {"labels": [labels]} if isinstance(labels, str) else {}

@@ -16,9 +16,6 @@ from anndata import AnnData
 from sharedim.checks import check_counts, check_sizes
 from sharedim.errors import InputError
 
-# The new default of mudata: a modality's own columns stay in the modality.
-mudata.set_options(pull_on_update=False)
-
 RNA_NAMES = ("rna", "gex", "geneexpression", "transcriptome")
 PROTEIN_NAMES = ("prot", "protein", "proteins", "adt", "ab", "antibodycapture")
 LABEL_NAMES = (
@@ -168,7 +165,9 @@ def _read_h5mu(path: Path) -> mudata.MuData:
             f"{path}: no modalities in it ({hint}found {', '.join(groups) or 'nothing'}); "
             "a .h5mu file has a group 'mod' with one group a modality"
         )
-    return mudata.read_h5mu(path)
+    # The new default of mudata: a modality's own columns stay in the modality.
+    with mudata.set_options(pull_on_update=False):
+        return mudata.read_h5mu(path)
 
 
 def _normal(name: str) -> str:

@@ -8,9 +8,6 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-# The new default of mudata: a modality's own columns stay in the modality.
-mudata.set_options(pull_on_update=False)
-
 
 def simulate_cite_seq(
     *,
@@ -67,7 +64,9 @@ def simulate_cite_seq(
             var=pd.DataFrame(index=[f"protein{i:02d}" for i in range(proteins)]),
         ),
     }
-    data = mudata.MuData(modalities)
+    # The new default of mudata: a modality's own columns stay in the modality.
+    with mudata.set_options(pull_on_update=False):
+        data = mudata.MuData(modalities)
     data.obs["celltype.l1"] = pd.Categorical(coarse)
     data.obs["celltype.l2"] = pd.Categorical(fine)
     data.obsm["shared_latents"] = shared

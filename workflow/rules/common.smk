@@ -17,7 +17,6 @@ LIBRARY = {
     for file in (
         "__init__.py",
         "answer.py",
-        "files.py",
         "baselines.py",
         "checkpoints.py",
         "checks.py",
@@ -26,6 +25,7 @@ LIBRARY = {
         "encoders.py",
         "errors.py",
         "figures.py",
+        "files.py",
         "history.py",
         "io.py",
         "log.py",

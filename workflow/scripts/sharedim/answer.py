@@ -111,8 +111,10 @@ def answer_of(
     Returns
     -------
     dict
-        ``k_hat`` and ``recommended_d`` (value, low, high, status; k_hat also recipe and from_d), ``recipe`` (the best on
-        held-out cells), ``rule``, ``sentence`` and ``warnings``. Unknown values are None.
+        ``k_hat`` and ``recommended_d``, each with ``value``, ``low``, ``high`` and ``status``,
+        k_hat also with the ``recipe`` it comes from and ``from_d``, where its plateau begins;
+        ``recipe`` (the best on held-out cells), ``rule``, ``sentence`` and ``warnings``.
+        Unknown values are None.
     """
     summaries = summarise_recipes(scores, saturation)
     usable = [summary for summary in summaries if summary.usable]

@@ -189,7 +189,7 @@ def _find_modality(
         how_many = "no" if not matches else "more than one"
         raise InputError(
             f"{where}: {how_many} {what} modality recognised among the modalities found ({found}); "
-            f"name it with {option}="
+            f"both RNA and protein are needed, under their usual names or named with {option}="
         )
     return matches[0]
 

@@ -26,9 +26,15 @@ def table(recipe, in_sample, held_out, dimension, seeds=4):
     return pd.DataFrame(rows, columns=NAMES)
 
 
-def answer(*tables, contrastive=("paper",)):
+def answer(*tables, contrastive=("paper",), directions=24):
     scores = pd.concat(tables, ignore_index=True)
-    return answer_of("d", scores, saturation_table(scores, CELLS), list(contrastive))
+    return answer_of(
+        "d",
+        scores,
+        saturation_table(scores, CELLS),
+        contrastive=list(contrastive),
+        directions=directions,
+    )
 
 
 RISING = [0.01, 0.2, 0.5, 0.499, 0.498]
@@ -131,3 +137,10 @@ def test_models_that_failed_are_counted():
     found = answer(scores)
     assert found["recommended_d"]["value"] == 4
     assert any(w.startswith("1 model of the recipe paper failed") for w in found["warnings"])
+
+
+def test_a_baseline_without_further_directions_is_said():
+    cca = table("cca", RISING, [0.01, 0.1, 0.2, 0.3, 0.299], LINEAR)
+    assert answer(cca, contrastive=(), directions=24)["warnings"] == []
+    [warning] = answer(cca, contrastive=(), directions=8)["warnings"]
+    assert "its curve cannot rise beyond d = 8" in warning

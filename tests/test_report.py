@@ -69,7 +69,13 @@ def render(labels=LABELS, recipes=("paper", "cca"), truth=None, warnings=()):
         modality: {"components": 5, "features": ["a", "b"]} for modality in ("rna", "prot")
     }
     page = render_report(
-        answer=answer_of("cells", scores, saturation, [r for r in recipes if r == "paper"]),
+        answer=answer_of(
+            "cells",
+            scores,
+            saturation,
+            contrastive=[recipe for recipe in recipes if recipe == "paper"],
+            directions=24,
+        ),
         check=check,
         preprocessing=preprocessing,
         scores=scores,

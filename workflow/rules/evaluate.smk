@@ -74,6 +74,7 @@ rule find_saturation:
     input:
         scores="<results>/{dataset}/scores.tsv",
         check="<results>/{dataset}/check.json",
+        preprocessing="<results>/{dataset}/features/preprocessing.json",
     output:
         saturation="<results>/{dataset}/saturation.tsv",
         answer="<results>/{dataset}/answer.json",

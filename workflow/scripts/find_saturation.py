@@ -13,7 +13,14 @@ def main():
         scores = read_table(snakemake.input.scores)
         cells = read_json(snakemake.input.check)["split"]
         saturation = saturation_table(scores, cells)
-        answer = answer_of(dataset, scores, saturation, list(snakemake.params.contrastive))
+        features = read_json(snakemake.input.preprocessing)
+        answer = answer_of(
+            dataset,
+            scores,
+            saturation,
+            contrastive=list(snakemake.params.contrastive),
+            directions=min(features[modality]["components"] for modality in ("rna", "prot")),
+        )
         write_table(snakemake.output.saturation, saturation)
         write_json(snakemake.output.answer, answer)
         logger.info(answer["sentence"])

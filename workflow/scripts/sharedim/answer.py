@@ -94,7 +94,12 @@ def summarise_recipes(scores: pd.DataFrame, saturation: pd.DataFrame) -> list[Re
 
 
 def answer_of(
-    dataset: str, scores: pd.DataFrame, saturation: pd.DataFrame, contrastive: list[str]
+    dataset: str,
+    scores: pd.DataFrame,
+    saturation: pd.DataFrame,
+    *,
+    contrastive: list[str],
+    directions: int,
 ) -> dict:
     """Say how many dimensions are shared and which output dimension to use.
 
@@ -107,6 +112,8 @@ def answer_of(
     contrastive : list of str
         The recipes that train encoders; only these vote on k-hat, since the representation of a
         linear baseline has all the dimensions it is given.
+    directions : int
+        Features of the smaller modality: a linear baseline has no more directions than these.
 
     Returns
     -------
@@ -136,7 +143,10 @@ def answer_of(
         "k_hat": k_hat,
         "recipe": best.recipe if best else None,
         "rule": RULE,
-        "warnings": _warnings(summaries, best, contrastive, scores["seed"].nunique()),
+        "warnings": [
+            *_warnings_of_recipes(summaries),
+            *_warnings_of_answer(best, contrastive, directions, scores["seed"].nunique()),
+        ],
     }
 
 
@@ -217,12 +227,7 @@ def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat
     return f"{use}{evidence}. The representations have an intrinsic dimension of {k_hat['value']}{span}."
 
 
-def _warnings(
-    summaries: list[RecipeSummary],
-    best: RecipeSummary | None,
-    contrastive: list[str],
-    seeds: int,
-) -> list[str]:
+def _warnings_of_recipes(summaries: list[RecipeSummary]) -> list[str]:
     warnings = []
     for summary in summaries:
         if summary.overfits:
@@ -236,11 +241,24 @@ def _warnings(
                 f"{summary.failed} model{'s' if summary.failed > 1 else ''} of the recipe "
                 f"{summary.recipe} failed, values not being finite; they have no scores."
             )
-    if best is not None and best.recipe not in contrastive and contrastive:
-        warnings.append(
-            f"The linear baseline {best.recipe} matches held-out cells better than contrastive "
-            "training, so the recommendation rests on it."
-        )
+    return warnings
+
+
+def _warnings_of_answer(
+    best: RecipeSummary | None, contrastive: list[str], directions: int, seeds: int
+) -> list[str]:
+    warnings = []
+    if best is not None and best.recipe not in contrastive:
+        if contrastive:
+            warnings.append(
+                f"The linear baseline {best.recipe} matches held-out cells better than contrastive "
+                "training, so the recommendation rests on it."
+            )
+        if best.saturation["d_saturation"] >= directions:
+            warnings.append(
+                f"The smaller modality has {directions} features, so {best.recipe} has no more than "
+                f"{directions} directions and its curve cannot rise beyond d = {directions}."
+            )
     if best is not None and best.saturation["status"] == "not_saturated":
         warnings.append("Nothing saturates inside the grid: add larger dims.")
     if seeds < MINIMUM_SEEDS:

@@ -19,7 +19,9 @@ rule preprocess_cells:
         "<benchmarks>/{dataset}/preprocess_cells.tsv"
     conda:
         "../../envs/cells.yaml"
-    threads: 2
+    # One, so that the features are the same bits however many cores there are: finished models
+    # are known by the features they were trained on.
+    threads: 1
     resources:
         mem_mb=memory_of_reading,
         runtime=60,

@@ -167,6 +167,18 @@ def test_adding_a_seed_trains_one_model_per_dimension_and_recipe(finished, resul
     assert set(after["seed"]) == {0, 1, 2}
 
 
+def test_reading_the_cells_again_retrains_nothing(finished):
+    # A change that leaves the features as they are, and another number of cores.
+    arguments = ("--cores", "1", "--configfile", "tiny.yaml", "--config", "dims=[2]", "seeds=3")
+    with edited(finished, "io.py"):
+        done = finished.snakemake(*arguments, "--until", "train_encoders")
+    assert done.code == 0, done.text
+    assert done.jobs["preprocess_cells"] == done.jobs["train_encoders"] == 1
+    log = log_of(finished, "train_encoders", "paper", "dim2", "seeds0-2.log")
+    assert "taken over, already finished: seeds [0, 1, 2]" in log
+    assert "to fit" not in log
+
+
 @pytest.fixture(scope="module")
 def unlabelled(small_cells, tmp_path_factory) -> Path:
     data = mudata.MuData({name: small_cells[name].copy() for name in ("rna", "prot")})

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -52,6 +53,11 @@ from sharedim.errors import InputError
 # Jobs inherit this, so that they run the library that is hashed here, not one installed elsewhere.
 SEARCHED = [BESIDE_SCRIPTS, *filter(None, [os.environ.get("PYTHONPATH")])]
 os.environ.update(PYTHONPATH=os.pathsep.join(SEARCHED))
+
+# Snakemake starts scripts with this interpreter and leaves it unquoted, which an environment under
+# a path with a space does not survive.
+if " " in sys.executable:
+    sys.executable = shlex.quote(sys.executable)
 
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 

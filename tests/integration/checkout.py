@@ -44,12 +44,14 @@ class Checkout:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def snakemake(self, *arguments: str, cwd: Path | None = None) -> Run:
+    def snakemake(
+        self, *arguments: str, cwd: Path | None = None, command: tuple[str, ...] = (SNAKEMAKE,)
+    ) -> Run:
         cwd = cwd or self.path
         # As a shell keeps it.
         environment = os.environ | {"PWD": str(cwd)}
         done = subprocess.run(
-            [SNAKEMAKE, "--nocolor", *arguments],
+            [*command, "--nocolor", *arguments],
             cwd=cwd,
             env=environment,
             capture_output=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -200,6 +201,19 @@ def test_a_file_without_labels_elsewhere(checkout, unlabelled, tmp_path):
     page = (results / "report.html").read_text()
     assert "No cell types were named or recognised in the file" in page
     assert not (checkout.path / "results").exists()
+
+
+def test_an_environment_under_a_path_with_a_space(checkout, small_file, tmp_path):
+    environment = tmp_path / "an environment"
+    environment.symlink_to(Path(sys.executable).parents[1])
+    python = environment / "bin" / Path(sys.executable).name
+    done = checkout.snakemake(
+        "--cores", "1", "--directory", str(tmp_path / "work"), "-s", str(checkout.path / "Snakefile"),
+        "--config", f"h5mu={small_file}", "--until", "check_cells",
+        command=(str(python), "-m", "snakemake"),
+    )  # fmt: skip
+    assert done.code == 0, done.text
+    assert (tmp_path / "work" / "results" / "small" / "check.json").exists()
 
 
 def test_bad_cells_stop_the_run_with_one_sentence(checkout, small_cells, tmp_path):

@@ -70,7 +70,7 @@ def test_a_recipe_that_overfits_does_not_vote_on_k_hat():
     assert "the contrastive recipe overfits" in found["sentence"]
     assert any(
         w.startswith(
-            "The recipe paper overfits: at d = 4 its matching is 0.500 in sample and 0.030"
+            "The recipe paper overfits: from d = 4 on its matching is 0.499 in sample and 0.030"
         )
         for w in found["warnings"]
     )
@@ -144,3 +144,11 @@ def test_a_baseline_without_further_directions_is_said():
     assert answer(cca, contrastive=(), directions=24)["warnings"] == []
     [warning] = answer(cca, contrastive=(), directions=8)["warnings"]
     assert "its curve cannot rise beyond d = 8" in warning
+
+
+def test_a_recipe_at_chance_on_held_out_cells_overfits_whichever_d_chance_favours():
+    # Held out, the best d is the first, where nothing is learned in sample either.
+    found = answer(table("paper", RISING, [0.0053, 0.005, 0.005, 0.005, 0.005], DIMENSION))
+    assert any(w.startswith("The recipe paper overfits: from d = 1 on") for w in found["warnings"])
+    found = answer(table("paper", RISING, [0.02, 0.018, 0.018, 0.018, 0.018], DIMENSION))
+    assert found["k_hat"]["status"] == "overfitted"

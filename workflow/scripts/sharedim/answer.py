@@ -23,23 +23,24 @@ RULE = (
     "dimension (mean of RNA and protein) of the held-out representations of the best contrastive "
     "recipe, averaged from the d at which its own matching saturates to the end of the grid. It is "
     "not given where that recipe does not saturate inside the grid or overfits: where its gain over "
-    f"chance on held-out cells is less than {KEPT_GAIN:.0%} of that in sample, at the same d."
+    f"chance on held-out cells is less than {KEPT_GAIN:.0%} of that in sample, over the same d."
 )
 
 
 @dataclass(frozen=True)
 class RecipeSummary:
-    """Matching of one recipe where its held-out curve saturates, in sample and held out.
+    """Matching of one recipe from where its held-out curve saturates, in sample and held out.
 
     Attributes
     ----------
     recipe : str
     in_sample, held_out : float
-        Mean top-0.5 % matching at the d of saturation; nan when the recipe failed.
+        Mean top-0.5 % matching from the d of saturation to the end of the grid, the range that
+        k-hat is taken from; nan when the recipe failed.
     chance : float
         Held-out chance level.
     kept_gain : float
-        Held-out gain over chance as a share of the in-sample gain at the same d.
+        Held-out gain over chance as a share of the in-sample gain over the same range.
     failed : int
         Models without finite scores.
     saturation : Series
@@ -66,15 +67,15 @@ class RecipeSummary:
 
 
 def summarise_recipes(scores: pd.DataFrame, saturation: pd.DataFrame) -> list[RecipeSummary]:
-    """Compare in-sample and held-out matching of every recipe at the same d."""
+    """Compare in-sample and held-out matching of every recipe over the same d."""
     summaries = []
     held_out_rows = saturation[(saturation["metric"] == MATCHING) & (saturation["split"] == "test")]
     for _, row in held_out_rows.iterrows():
         means, chances, failed = {}, {}, 0
         for split in ("train", "test"):
             dims, values, chances[split] = curve(scores, row["recipe"], split, MATCHING)
-            at_d = values[:, dims == row["d_saturation"]]
-            finite = at_d[np.isfinite(at_d)]
+            plateau = values[:, dims >= row["d_saturation"]]
+            finite = plateau[np.isfinite(plateau)]
             means[split] = float(finite.mean()) if finite.size else math.nan
             failed = int((~np.isfinite(values)).sum())
         gain = means["train"] - chances["train"]
@@ -125,7 +126,7 @@ def answer_of(
     """
     summaries = summarise_recipes(scores, saturation)
     usable = [summary for summary in summaries if summary.usable]
-    best = max(usable, key=lambda summary: summary.held_out, default=None)
+    best = max(usable, key=lambda summary: summary.saturation["plateau"], default=None)
     k_hat = _k_hat(scores, [s for s in summaries if s.recipe in contrastive])
     recommended = {"value": None, "low": None, "high": None, "status": "nothing_shared"}
     if best is not None:
@@ -163,7 +164,7 @@ def _k_hat(scores: pd.DataFrame, contrastive: list[RecipeSummary]) -> dict:
     if not usable:
         statuses = {summary.saturation["status"] for summary in contrastive}
         return {**unknown, "status": "failed" if statuses == {"failed"} else "nothing_shared"}
-    best = max(usable, key=lambda summary: summary.held_out)
+    best = max(usable, key=lambda summary: summary.saturation["plateau"])
     if best.overfits:
         return {**unknown, "status": "overfitted"}
     if best.saturation["status"] == "not_saturated":
@@ -213,7 +214,7 @@ def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat
         use = f"d = {d}{interval} is enough for {dataset}: no larger d is clearly better"
     else:
         use = f"Use d = {d}{interval} for {dataset}: held-out matching does not improve beyond it"
-    evidence = f" ({best.recipe}: {best.held_out:.3f}, chance {best.chance:.3f})"
+    evidence = f" ({best.recipe}: {best.saturation['plateau']:.3f}, chance {best.chance:.3f})"
     if k_hat["value"] is None:
         reason = {
             "overfitted": "the contrastive recipe overfits",
@@ -232,8 +233,8 @@ def _warnings_of_recipes(summaries: list[RecipeSummary]) -> list[str]:
     for summary in summaries:
         if summary.overfits:
             warnings.append(
-                f"The recipe {summary.recipe} overfits: at d = {summary.saturation['d_saturation']:g} "
-                f"its matching is {summary.in_sample:.3f} in sample and {summary.held_out:.3f} on "
+                f"The recipe {summary.recipe} overfits: from d = {summary.saturation['d_saturation']:g} "
+                f"on its matching is {summary.in_sample:.3f} in sample and {summary.held_out:.3f} on "
                 f"held-out cells, chance {summary.chance:.3f}."
             )
         if summary.failed:

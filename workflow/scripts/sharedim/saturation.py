@@ -70,7 +70,7 @@ def _standard_error(values: np.ndarray) -> np.ndarray:
 def _above_chance(values: np.ndarray, best: int, chance: float, cells: int) -> bool:
     """Tell whether the best of several dimensions beats guessing.
 
-    Seeds share most of their held-out cells, so that the spread over seeds understates what
+    Seeds share many of their held-out cells, so that the spread over seeds understates what
     chance does: the binomial error of one seed's cells is added to it. The level is divided by
     the number of dimensions among which the best was picked.
     """

@@ -112,7 +112,8 @@ def test_a_failed_recipe_is_said_and_the_other_is_used():
     assert found["recipe"] == "cca"
     assert found["k_hat"]["status"] == "failed"
     assert (
-        "20 models of the recipe paper failed, values not being finite; they have no scores."
+        "20 models of the recipe paper failed, values not being finite; they have no scores "
+        "(d = 1, seed 0; d = 1, seed 1; d = 1, seed 2; d = 1, seed 3; d = 2, seed 0 and 15 more)."
     ) in found["warnings"]
 
 

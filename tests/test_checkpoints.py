@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 from sharedim import checkpoints
-from sharedim.checkpoints import ModelBlock, complete_block, fingerprint, read_block, write_block
+from sharedim.checkpoints import (
+    ModelBlock,
+    StackFiles,
+    complete_block,
+    fingerprint,
+    read_block,
+    write_block,
+)
 from sharedim.history import COLUMNS, history_rows, write_history
+from sharedim.quantities import HISTORY
 
 HEADER = {"recipe": {"name": "paper", "epochs": 2}, "dim": 3, "data": "abc"}
 
@@ -18,7 +26,7 @@ class Fit:
     def __init__(self):
         self.fitted = []
 
-    def __call__(self, seeds):
+    def __call__(self, seeds, keeper):
         for seed in seeds:
             self.fitted.append(seed)
             yield seed, {"weight": np.full((2, 3), seed, dtype=np.float32)}
@@ -69,8 +77,8 @@ def test_what_was_fitted_otherwise_is_not_taken_over(tmp_path, change):
 
 def test_finished_seeds_survive_a_failure(tmp_path):
     class Interrupted(Fit):
-        def __call__(self, seeds):
-            for seed, tensors in super().__call__(seeds):
+        def __call__(self, seeds, keeper):
+            for seed, tensors in super().__call__(seeds, keeper):
                 if seed == 2:
                     raise KeyboardInterrupt
                 yield seed, tensors
@@ -92,11 +100,51 @@ def test_a_damaged_checkpoint_is_fitted_again(tmp_path, caplog):
     assert "is damaged" in caplog.text
 
 
-def test_fingerprints_tell_values_shapes_and_types_apart():
+def test_fingerprints_tell_values_shapes_and_types_apart(tmp_path):
     x = np.arange(6, dtype=np.float32)
-    different = [x, x + 1, x.reshape(2, 3), x.astype(np.float64)]
-    assert len({fingerprint(array) for array in different}) == 4
-    assert fingerprint(x) == fingerprint(x.copy())
+    prints = []
+    for number, array in enumerate([x, x + 1, x.reshape(2, 3), x.astype(np.float64), x.copy()]):
+        np.save(tmp_path / f"{number}.npy", array)
+        prints.append(fingerprint(tmp_path / f"{number}.npy"))
+    assert len(set(prints)) == 4
+    assert prints[0] == prints[4]
+    two = fingerprint(tmp_path / "0.npy", tmp_path / "1.npy")
+    assert two != fingerprint(tmp_path / "1.npy", tmp_path / "0.npy")
+
+
+def test_stacks_in_training_are_kept_until_discarded(tmp_path):
+    keeper = StackFiles(tmp_path, HEADER, "engine", every=1000)
+    arrays = {"seeds": np.array([3, 4]), "epoch": np.array(7), "parameters": np.ones((2, 5))}
+    keeper.offer(lambda: arrays)
+    assert keeper.unfinished() == []
+    keeper.keep(arrays)
+    keeper.keep({**arrays, "epoch": np.array(8)})
+    other = {"seeds": np.array([5]), "epoch": np.array(9), "parameters": np.ones((1, 0))}
+    keeper.keep(other)
+    [first, second] = keeper.unfinished()
+    assert (int(first["epoch"]), int(second["epoch"])) == (9, 8)
+    assert first["parameters"].shape == (1, 0)
+    np.testing.assert_array_equal(second["parameters"], arrays["parameters"])
+    for different in ({**HEADER, "data": "other"}, "engine"), (HEADER, "other"):
+        assert StackFiles(tmp_path, *different).unfinished() == []
+    keeper.discard([3, 4])
+    keeper.discard([5])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stack_is_kept_when_it_is_time_to(tmp_path):
+    keeper = StackFiles(tmp_path, HEADER, "engine", every=0)
+    keeper.offer(lambda: {"seeds": np.array([3]), "epoch": np.array(1)})
+    assert len(keeper.unfinished()) == 1
+
+
+def test_a_damaged_stack_is_not_taken_up(tmp_path, caplog):
+    keeper = StackFiles(tmp_path, HEADER, "engine")
+    keeper.keep({"seeds": np.array([3]), "epoch": np.array(1)})
+    [path] = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:30])
+    assert keeper.unfinished() == []
+    assert "is damaged" in caplog.text
 
 
 def test_checkpoints_lie_beside_the_models():
@@ -104,17 +152,20 @@ def test_checkpoints_lie_beside_the_models():
     assert checkpoints.directory_beside(models) == Path("results/d/checkpoints/paper/dim4")
 
 
-def test_history_has_a_row_a_seed_and_epoch(tmp_path):
+def test_history_has_a_row_a_seed_and_epoch_trained(tmp_path):
+    nan = np.nan
     tensors = {
-        "history.loss": np.array([[3.0, 2.0], [5.0, 4.0]], dtype=np.float32),
-        "history.temperature": np.array([[1.0, 0.5], [1.0, 0.25]], dtype=np.float32),
-        "history.chance_loss": np.array([6.0, 6.0], dtype=np.float32),
+        f"history.{name}": np.array([[q, q + 0.25, q + 0.5], [q, q + 0.75, nan]], dtype=np.float32)
+        for q, name in enumerate(HISTORY)
     }
+    tensors["history.chance_loss"] = np.array([6.0, 6.0], dtype=np.float32)
     block = ModelBlock(tensors, {**HEADER, "seeds": [7, 8]})
     rows = list(history_rows(block))
-    assert rows[0] == ("paper", 3, 7, 1, 3.0, 1.0, 6.0)
-    assert rows[3] == ("paper", 3, 8, 2, 4.0, 0.25, 6.0)
+    assert len(rows) == 5
+    assert rows[0] == ("paper", 3, 7, 1, *range(len(HISTORY)), 6.0)
+    assert rows[4] == ("paper", 3, 8, 2, *(q + 0.75 for q in range(len(HISTORY))), 6.0)
     write_history(tmp_path / "history.tsv", block)
     lines = (tmp_path / "history.tsv").read_text().splitlines()
     assert lines[0].split("\t") == COLUMNS
-    assert len(lines) == 5
+    assert COLUMNS[4:7] == ["loss", "temperature", "held_out_loss"]
+    assert len(lines) == 6

@@ -43,13 +43,23 @@ def made_up_scores(labels, recipes=("paper", "cca")):
 
 def made_up_history():
     rows = [
-        ("cells", "paper", dim, seed, epoch, 5 - epoch / dim, 1 - epoch / 10, 5.5)
+        (
+            "cells",
+            "paper",
+            dim,
+            seed,
+            epoch,
+            5 - epoch / dim,
+            5.2 - epoch / dim,
+            1 - epoch / 10,
+            5.5,
+        )
         for dim in DIMS
         for seed in range(SEEDS)
         for epoch in (1, 2, 3)
     ]
-    names = ["dataset", "recipe", "dim", "seed", "epoch", "loss", "temperature", "chance_loss"]
-    return pd.DataFrame(rows, columns=names)
+    names = ["loss", "held_out_loss", "temperature", "chance_loss"]
+    return pd.DataFrame(rows, columns=["dataset", "recipe", "dim", "seed", "epoch", *names])
 
 
 def render(labels=LABELS, recipes=("paper", "cca"), truth=None, warnings=()):
@@ -175,11 +185,24 @@ def test_lines_are_the_means_over_seeds():
 def test_training_is_drawn_with_its_levels():
     figure = plot_training(made_up_history())
     assert [axis.get_title(loc="left") for axis in figure.axes] == [
-        "paper: training loss (nats)",
+        "paper: loss (nats), held out dashed",
         "paper: temperature",
         "paper: final temperature",
     ]
+    drawn = [line for line in figure.axes[0].lines if len(line.get_ydata()) == 3]
+    solid = [line.get_ydata() for line in drawn if line.get_linestyle() == "-"]
+    dashed = [line.get_ydata() for line in drawn if line.get_linestyle() == "--"]
+    assert len(solid) == len(DIMS)
+    np.testing.assert_allclose(np.array(dashed) - np.array(solid), 0.2)
     assert "No recipe was trained" in plot_training(made_up_history().iloc[:0]).axes[0].get_title()
+
+
+def test_a_model_that_stopped_early_has_its_own_last_temperature():
+    history = made_up_history()
+    stopped = history[(history["seed"] > 0) | (history["epoch"] < 3)]
+    last = plot_training(stopped).axes[2].lines[0]
+    expected = (0.8 + (SEEDS - 1) * 0.7) / SEEDS
+    np.testing.assert_allclose(last.get_ydata(), expected)
 
 
 def test_pictures_are_repeatable(tmp_path):

@@ -5,96 +5,167 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from naive_training import naive_training
+from simulated_pairs import paired_features
 
 from sharedim.dimension import mle_dimension
 from sharedim.encoders import EncoderStack
+from sharedim.engine import StackEngine
 from sharedim.errors import InputError
 from sharedim.recipes import PAPER, ContrastiveRecipe
 from sharedim.retrieval import rivals
 from sharedim.splits import Split, split_cells
-from sharedim.training import choose_device, initial_encoders, train_seeds, train_stack
+from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
+from sharedim.training import choose_device, epochs_of, train_seeds
 
 QUICK = replace(PAPER, name="quick", epochs=25, learning_rate=1e-3, batch_size=64)
 
 
-def paired_features(cells=800, rna_width=12, prot_width=7, shared=3):
-    rng = np.random.default_rng(0)
-    latent = rng.normal(size=(cells, shared))
-    sides = []
-    for width in (rna_width, prot_width):
-        noise = rng.normal(scale=0.3, size=(cells, width))
-        sides.append((latent @ rng.normal(size=(shared, width)) + noise).astype(np.float32))
-    return sides
+def engine_for(rna, prot, splits, recipe, dim, parameters=None):
+    """Return an engine on chosen splits, from chosen parameters or those of seeds 0, 1, ..."""
+    seeds = list(range(len(splits)))
+    cells = StackCells.gather(rna, prot, splits, torch.device("cpu"))
+    shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
+    if parameters is None:
+        parameters = initial_parameters(seeds, shape, cells, recipe)
+    epochs = epochs_of(recipe, len(splits[0].train))
+    state = StackState.start(seeds, parameters, epochs, keeps_best=False)
+    return StackEngine(cells, state, shape, recipe)
 
 
-def one_model(encoder, model):
-    return EncoderStack(
-        [w.detach()[model : model + 1].clone() for w in encoder.weights],
-        [b.detach()[model : model + 1].clone() for b in encoder.biases],
-    )
+def trained(engine):
+    """Train to the end; return the loss and the temperature of every step and model."""
+    epochs = engine.state.history.shape[1]
+    losses, temperatures = zip(*(engine.run_epoch(epoch) for epoch in range(epochs)), strict=True)
+    return torch.cat(losses), torch.cat(temperatures)
 
 
-def naive_training(rna, prot, split, encoders, recipe):
-    """Train one model with nn.Linear, torch.optim.Adam and F.cross_entropy, nothing stacked."""
-    networks = []
-    for encoder in encoders:
-        layers = []
-        for weight, bias in zip(encoder.weights, encoder.biases, strict=True):
-            linear = nn.Linear(weight.shape[2], weight.shape[1], dtype=rna.dtype)
-            linear.weight.data = weight.detach()[0].clone()
-            linear.bias.data = bias.detach()[0].clone()
-            layers += [linear, nn.ReLU()]
-        networks.append(nn.Sequential(*layers[:-1]))
-    s = nn.Parameter(torch.zeros((), dtype=rna.dtype))
-    f, g = networks
-    optimiser = torch.optim.Adam(
-        [*f.parameters(), *g.parameters(), s],
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-    )
-    losses, temperatures = [], []
-    size = min(recipe.batch_size, len(split.train))
-    for _ in range(recipe.epochs):
-        for batch in range(len(split.train) // size):
-            rows = split.train[batch * size : (batch + 1) * size]
-            x_norm = f(rna[split.normaliser]).norm(dim=1).mean()
-            y_norm = g(prot[split.normaliser]).norm(dim=1).mean()
-            similarity = (f(rna[rows]) / x_norm) @ (g(prot[rows]) / y_norm).T
-            tau = torch.exp(recipe.temperature_multiplier * s) + recipe.temperature_floor
-            target = torch.arange(size)
-            loss = (
-                nn.functional.cross_entropy(similarity / tau, target)
-                + nn.functional.cross_entropy(similarity.T / tau, target)
-            ) / 2
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(loss.item())
-            temperatures.append(tau.item())
-    weights = [layer.weight for layer in f if isinstance(layer, nn.Linear)]
-    return np.array(losses), np.array(temperatures), weights
+def follow_the_naive_loop(recipe, dim):
+    """Train two models both ways and compare every loss, temperature and final weight."""
+    # In double precision, since training amplifies the rounding of single precision.
+    rna, prot = (side.astype(np.float64) for side in paired_features())
+    splits = [split_cells(len(rna), seed) for seed in (0, 1)]
+    engine = engine_for(rna, prot, splits, recipe, dim)
+    plain = [
+        naive_training(rna, prot, split, engine, model, recipe)
+        for model, split in enumerate(splits)
+    ]
+    found_losses, found_temperatures = trained(engine)
+    for model, (losses, temperatures, networks) in enumerate(plain):
+        np.testing.assert_allclose(found_losses[:, model], losses, rtol=1e-7)
+        np.testing.assert_allclose(found_temperatures[:, model], temperatures, rtol=1e-7)
+        for encoder, tensors in zip(engine.encoders, networks, strict=True):
+            for name, tensor in encoder.tensors_of(model).items():
+                torch.testing.assert_close(tensor, tensors[name], rtol=1e-5, atol=1e-7)
+
+    return found_losses
 
 
 @pytest.mark.parametrize("dim", [1, 5])
 def test_follows_the_naive_loop(dim):
-    # In double precision, since training amplifies the rounding of single precision.
-    rna, prot = (torch.as_tensor(side, dtype=torch.float64) for side in paired_features())
-    seeds = [0, 1]
-    splits = [split_cells(len(rna), seed) for seed in seeds]
-    start = initial_encoders(seeds, rna.shape[1], prot.shape[1], dim, QUICK)
-    start = tuple(encoder.double() for encoder in start)
-    plain = [
-        naive_training(rna, prot, split, [one_model(encoder, model) for encoder in start], QUICK)
-        for model, split in enumerate(splits)
-    ]
-    trained = train_stack(rna, prot, splits, start, QUICK)
-    assert plain[0][0][-1] < 0.8 * plain[0][0][0]
-    for model, (losses, temperatures, weights) in enumerate(plain):
-        np.testing.assert_allclose(trained.losses[:, model], losses, rtol=1e-7)
-        np.testing.assert_allclose(trained.temperatures[:, model], temperatures, rtol=1e-7)
-        for stacked, weight in zip(trained.rna.weights, weights, strict=True):
-            torch.testing.assert_close(stacked[model], weight, rtol=1e-5, atol=1e-7)
+    losses = follow_the_naive_loop(QUICK, dim)
+    assert losses[-1, 0] < 0.8 * losses[0, 0]
+
+
+# Every field of a recipe, alone and in company.
+OPTIONS = {
+    "narrow and shallow": {"hidden_width": 9, "hidden_layers": 1},
+    "linear": {"hidden_layers": 0},
+    "skip": {"linear_skip": True},
+    "from cca": {"linear_skip": True, "start": "cca", "start_ridge": 0.01},
+    "linear from cca": {"hidden_layers": 0, "start": "cca"},
+    "cosine": {"similarity": "cosine"},
+    "sampled normaliser": {"normaliser_cells": 40},
+    "rna to prot": {"loss": "rna_to_prot"},
+    "prot to rna": {"loss": "prot_to_rna"},
+    "joint": {"loss": "joint"},
+    "fixed temperature": {"learn_temperature": False, "initial_temperature": 0.2},
+    "other temperature": {
+        "initial_temperature": 0.5,
+        "temperature_multiplier": 4.0,
+        "temperature_floor": 0.1,
+    },
+    "reshuffled": {"reshuffle": True},
+    "steps": {"steps": 17},
+    "adamw": {"optimiser": "adamw", "weight_decay": 0.05},
+    "schedule": {"schedule": "cosine", "warmup_steps": 7},
+    "dropout": {"dropout": 0.3},
+    "all": {
+        "dropout": 0.3,
+        "linear_skip": True,
+        "start": "cca",
+        "normaliser_cells": 40,
+        "reshuffle": True,
+        "optimiser": "adamw",
+        "schedule": "cosine",
+        "warmup_steps": 7,
+    },
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_follows_the_naive_loop(name):
+    recipe = replace(QUICK, **{"epochs": 6, **OPTIONS[name]})
+    losses = follow_the_naive_loop(recipe, 3)
+    plain = follow_the_naive_loop(replace(QUICK, epochs=6), 3)
+    # An option that changes nothing is none.
+    assert losses.shape != plain.shape or not torch.allclose(losses, plain, rtol=1e-4)
+    if name == "steps":
+        assert len(losses) == 17
+
+
+def test_the_mean_norm_in_chunks_and_threads_is_the_mean_norm():
+    # More cells than a chunk, and not a multiple; several threads take models of their own.
+    rng = np.random.default_rng(0)
+    rna, prot = (rng.normal(size=(5_000, width)) for width in (9, 4))
+    rows = np.arange(5_000)
+    splits = [Split(train=rows[:100], normaliser=rows[100:], test=rows[:0])] * 3
+    gradients = []
+    before = torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        engine = engine_for(rna, prot, splits, QUICK, 3)
+        norms = engine.norm_passes[0].mean_with_gradient(engine.cells.normaliser[0])
+        torch.set_num_threads(before)
+        gradients.append(engine.norm_passes[0].gradient)
+    torch.testing.assert_close(gradients[0].parameters, gradients[1].parameters)
+    for model in range(3):
+        tensors = engine.encoders[0].tensors_of(model)
+        tensors = {name: t.detach().clone().requires_grad_() for name, t in tensors.items()}
+        hidden = torch.from_numpy(rna[100:])
+        for layer in range(4):
+            hidden = hidden @ tensors[f"{layer}.weight"].T + tensors[f"{layer}.bias"]
+            hidden = torch.relu(hidden) if layer < 3 else hidden
+        mean = hidden.norm(dim=1).mean()
+        mean.backward()
+        torch.testing.assert_close(norms[model], mean.detach())
+        for name, gradient in gradients[0].tensors_of(model).items():
+            torch.testing.assert_close(gradient, tensors[name].grad, rtol=1e-7, atol=1e-12)
+
+
+def test_a_constant_encoder_of_norm_zero_has_no_gradient_but_a_number():
+    rna, prot = (side.astype(np.float64) for side in paired_features())
+    engine = engine_for(rna, prot, [split_cells(len(rna), 0)], QUICK, 3)
+    engine.state.parameters.zero_()
+    norms = engine.norm_passes[0].mean_with_gradient(engine.cells.normaliser[0])
+    assert norms.tolist() == [0]
+    assert torch.all(engine.norm_passes[0].gradient.parameters == 0)
+
+
+def test_a_seed_alone_follows_itself_in_a_stack_of_eight():
+    rna, prot = paired_features(cells=3000)
+    recipe = replace(QUICK, steps=50)
+    splits = [split_cells(len(rna), seed) for seed in range(8)]
+    shape = PairShape.of(rna.shape[1], prot.shape[1], 4, recipe)
+    together = engine_for(rna, prot, splits, recipe, 4)
+    start = together.state.parameters.clone()
+    losses, _ = trained(together)
+    assert losses.shape == (50, 8)
+    for model in (0, 7):
+        one = slice(model, model + 1)
+        alone = engine_for(rna, prot, splits[one], recipe, 4, start[one].clone())
+        np.testing.assert_allclose(trained(alone)[0][:, 0], losses[:, model], rtol=1e-4)
+    assert shape.parameters == start.shape[1]
 
 
 def test_a_seed_does_not_depend_on_its_block_mates():
@@ -120,6 +191,7 @@ def test_what_is_stored_of_a_model():
     assert tensors["rna.3.weight"].shape == (4, 50)
     assert tensors["prot.0.weight"].shape == (50, 7)
     assert tensors["history.loss"].shape == tensors["history.temperature"].shape == (3,)
+    assert tensors["history.chance_loss"].shape == tensors["temperature"].shape == ()
     assert tensors["history.chance_loss"] == pytest.approx(np.log(64))
     assert 0 < tensors["temperature"] < 1
     split = split_cells(len(rna), 7)
@@ -166,35 +238,34 @@ def test_the_intrinsic_dimension_of_linear_pairs_is_the_shared_one(dim):
     rows = np.arange(len(prot))
     split = Split(train=rows[:10_000], normaliser=rows[10_000:11_000], test=rows[11_000:])
     recipe = replace(PAPER, learning_rate=1e-3, epochs=60, temperature_multiplier=4.0)
-    start = initial_encoders([0], 20, 20, dim, recipe)
-    trained = train_stack(torch.as_tensor(rna), torch.as_tensor(prot), [split], start, recipe)
-    with torch.no_grad():
-        f = trained.rna(torch.as_tensor(rna[split.test])[None])[0].numpy()
-        g = trained.prot(torch.as_tensor(prot[split.test])[None])[0].numpy()
+    engine = engine_for(rna, prot, [split], recipe, dim)
+    _, temperatures = trained(engine)
+    f, g = (
+        encoder.encode(torch.from_numpy(side[split.test])[None])[0].numpy()
+        for encoder, side in zip(engine.encoders, (rna, prot), strict=True)
+    )
     assert mle_dimension(f).mean == pytest.approx(2, abs=0.4)
     assert mle_dimension(g).mean == pytest.approx(2, abs=0.4)
     # The best match of 2,000 is the partner for a third of the cells; guessing finds one.
     assert np.mean(rivals(f, g) == 0) > 0.25
-    assert trained.temperatures[-1] < 0.1
+    assert temperatures[-1] < 0.1
 
 
 class TestTrajectory:
     """Against a run of the original authors' program."""
 
-    recipe = ContrastiveRecipe(name="trajectory", learning_rate=1e-3, epochs=30)
+    recipe = ContrastiveRecipe(
+        name="trajectory", learning_rate=1e-3, epochs=30, normaliser_cells=None
+    )
 
-    @staticmethod
-    def split(trajectory):
+    def engine(self, trajectory):
         n_train, n_normaliser = int(trajectory["n_train"]), int(trajectory["n_normaliser"])
         rows = np.arange(len(trajectory["X"]))
-        return Split(
+        split = Split(
             train=rows[:n_train],
             normaliser=rows[n_train : n_train + n_normaliser],
             test=rows[n_train + n_normaliser :],
         )
-
-    @staticmethod
-    def encoders(trajectory):
         stacks = []
         for side in ("x", "y"):
             tensors = {
@@ -205,41 +276,31 @@ class TestTrajectory:
                 for kind in ("weight", "bias")
             }
             stacks.append(EncoderStack.from_tensors(tensors))
-        return tuple(stacks)
+        parameters = torch.cat([*(stack.parameters for stack in stacks), torch.zeros(1, 1)], dim=1)
+        dim = stacks[0].shape.outputs
+        return engine_for(trajectory["X"], trajectory["Y"], [split], self.recipe, dim, parameters)
 
     def test_losses_are_followed(self, trajectory):
         assert trajectory["lr"] == self.recipe.learning_rate
         assert trajectory["epochs"] == self.recipe.epochs
-        trained = train_stack(
-            torch.tensor(trajectory["X"]),
-            torch.tensor(trajectory["Y"]),
-            [self.split(trajectory)],
-            self.encoders(trajectory),
-            self.recipe,
-        )
-        losses = trained.losses[:, 0].numpy()
+        losses, temperatures = trained(self.engine(trajectory))
+        losses = losses[:, 0].numpy()
         assert losses.shape == (120,)
         np.testing.assert_allclose(losses[:60], trajectory["losses"][:60], rtol=1e-3)
         np.testing.assert_allclose(losses, trajectory["losses"], rtol=1e-2)
-        np.testing.assert_allclose(trained.temperatures[:, 0], trajectory["taus"], rtol=1e-3)
+        np.testing.assert_allclose(temperatures[:, 0], trajectory["taus"], rtol=1e-3)
 
     def test_first_gradients_are_reproduced(self, trajectory):
-        # One epoch on the first batch alone is one step; hooks see the gradient before weight decay.
-        rna, prot = torch.tensor(trajectory["X"]), torch.tensor(trajectory["Y"])
-        encoders = self.encoders(trajectory)
-        recipe = replace(self.recipe, epochs=1, batch_size=256, weight_decay=0.0)
-        split = self.split(trajectory)
-        first_batch = replace(split, train=split.train[:256])
-        gradients = {}
-        for side, encoder in zip(("x", "y"), encoders, strict=True):
-            for kind, parameters in (("weight", encoder.weights), ("bias", encoder.biases)):
-                for layer, parameter in enumerate(parameters, start=1):
-                    name = f"grad_{side}_linear{layer}.{kind}"
-                    parameter.register_hook(
-                        lambda gradient, name=name: gradients.update({name: gradient[0].numpy()})
-                    )
-        train_stack(rna, prot, [first_batch], encoders, recipe)
-        assert len(gradients) == 16
-        for name, gradient in gradients.items():
-            tolerance = 1e-4 * np.abs(trajectory[name]).max()
-            np.testing.assert_allclose(gradient, trajectory[name], rtol=0, atol=tolerance)
+        engine = self.engine(trajectory)
+        for batch, train in zip(engine.batch, engine.cells.train, strict=True):
+            batch.copy_(train[:, : engine.batch_size])
+        engine.gradient_of_batch()
+        compared = 0
+        for side, gradients in zip(("x", "y"), engine.encoder_gradients, strict=True):
+            for name, gradient in gradients.tensors_of(0).items():
+                layer, kind = name.split(".")
+                expected = trajectory[f"grad_{side}_linear{int(layer) + 1}.{kind}"]
+                tolerance = 1e-4 * np.abs(expected).max()
+                np.testing.assert_allclose(gradient, expected, rtol=0, atol=tolerance)
+                compared += 1
+        assert compared == 16

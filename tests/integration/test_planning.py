@@ -112,7 +112,7 @@ def test_relative_paths_count_from_where_the_command_was_typed(checkout, small_f
         (["h5mu=absent.h5mu"], "absent.h5mu: no such file; give the path of a .h5mu file"),
         (["dims=[1,64]"], "configuration: dims: 64 is above 50, the width of the encoders' hidden layers"),
         (["dmis=[1]"], "configuration: unknown key 'dmis'; did you mean 'dims'?"),
-        (["recipes=[papr]"], "configuration: recipes: 'papr' is not one of ['paper', 'cca']"),
+        (["recipes=[papr]"], "configuration: recipes: 'papr' is not one of ['paper', 'paper_sampled', 'cca']"),
         (["seeds=0"], "configuration: seeds: 0 is less than the minimum of 1"),
     ],
 )  # fmt: skip

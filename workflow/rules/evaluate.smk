@@ -65,7 +65,7 @@ rule collect_scores:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code_hash("checkpoints.py", "history.py", "tables.py"),
+        code=code_hash("checkpoints.py", "history.py", "quantities.py", "tables.py"),
     script:
         "../scripts/collect_scores.py"
 

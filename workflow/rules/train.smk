@@ -1,7 +1,7 @@
 """Models are trained in blocks: one dataset, one recipe, one output dimension, a run of seeds.
 
-Takes `features/`; makes `models/`. Finished seeds are kept in `checkpoints/`, which is no declared
-output since Snakemake deletes those of failed and rerun jobs.
+Takes `features/`; makes `models/`. Finished seeds and models in training are kept in `checkpoints/`,
+which is no declared output since Snakemake deletes those of failed and rerun jobs.
 """
 
 
@@ -30,7 +30,18 @@ rule train_encoders:
     params:
         seeds=seeds_of,
         # What decides a model beside its recipe: a finished seed of another engine is not taken over.
-        engine=code_hash("encoders.py", "losses.py", "splits.py", "training.py"),
+        engine=code_hash(
+            "cca.py",
+            "draws.py",
+            "encoders.py",
+            "engine.py",
+            "losses.py",
+            "passes.py",
+            "quantities.py",
+            "splits.py",
+            "stacks.py",
+            "training.py",
+        ),
         code=code_hash("checkpoints.py", "history.py", "recipes.py"),
     script:
         "../scripts/train_encoders.py"
@@ -54,7 +65,7 @@ rule fit_cca:
         runtime=30,
     params:
         seeds=seeds_of,
-        engine=code_hash("baselines.py", "retrieval.py", "splits.py"),
+        engine=code_hash("baselines.py", "cca.py", "retrieval.py", "splits.py"),
         code=code_hash("checkpoints.py", "recipes.py"),
     script:
         "../scripts/fit_cca.py"

@@ -8,25 +8,22 @@ import torch
 from sharedim import checkpoints
 from sharedim.baselines import fit_cca_seeds
 from sharedim.log import job
+from sharedim.processes import end_with_snakemake
 from sharedim.recipes import CCA, as_record
 
 
 def main():
-    wildcards = snakemake.wildcards
+    wildcards, given = snakemake.wildcards, snakemake.input
     dim, seeds = int(wildcards.dim), snakemake.params.seeds
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"cca {wildcards.dataset} d={dim}"):
-        rna, prot = np.load(snakemake.input.rna), np.load(snakemake.input.prot)
+        end_with_snakemake()
+        rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         block = checkpoints.complete_block(
             checkpoints.directory_beside(Path(snakemake.output.models)),
-            header={
-                "recipe": as_record(CCA),
-                "dim": dim,
-                "seeds": seeds,
-                "data": checkpoints.fingerprint(rna, prot),
-            },
-            engine=snakemake.params.engine,
-            fit=lambda missing: fit_cca_seeds(rna, prot, recipe=CCA, dim=dim, seeds=missing),
+            checkpoints.block_header(as_record(CCA), dim, seeds, given.rna, given.prot),
+            snakemake.params.engine,
+            lambda missing, _: fit_cca_seeds(rna, prot, recipe=CCA, dim=dim, seeds=missing),
         )
         checkpoints.write_block(snakemake.output.models, block)
 

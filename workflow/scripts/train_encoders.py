@@ -5,29 +5,29 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sharedim import checkpoints
+from sharedim import checkpoints, progress
 from sharedim.history import write_history
 from sharedim.log import job
+from sharedim.processes import end_with_snakemake
 from sharedim.recipes import RECIPES, as_record
 from sharedim.training import train_seeds
 
 
 def main():
-    wildcards = snakemake.wildcards
+    wildcards, given = snakemake.wildcards, snakemake.input
     recipe, dim, seeds = RECIPES[wildcards.recipe], int(wildcards.dim), snakemake.params.seeds
     torch.set_num_threads(snakemake.threads)
-    with job(snakemake.log[0], f"train {wildcards.dataset} {recipe.name} d={dim}") as logger:
-        rna, prot = np.load(snakemake.input.rna), np.load(snakemake.input.prot)
+    name = f"train {wildcards.dataset} {recipe.name} d={dim}"
+    with job(snakemake.log[0], name) as logger, progress.shown(name) as observe:
+        end_with_snakemake()
+        rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         block = checkpoints.complete_block(
             checkpoints.directory_beside(Path(snakemake.output.models)),
-            header={
-                "recipe": as_record(recipe),
-                "dim": dim,
-                "seeds": seeds,
-                "data": checkpoints.fingerprint(rna, prot),
-            },
-            engine=snakemake.params.engine,
-            fit=lambda missing: train_seeds(rna, prot, recipe=recipe, dim=dim, seeds=missing),
+            checkpoints.block_header(as_record(recipe), dim, seeds, given.rna, given.prot),
+            snakemake.params.engine,
+            lambda missing, keeper: train_seeds(
+                rna, prot, recipe=recipe, dim=dim, seeds=missing, keeper=keeper, observe=observe
+            ),
         )
         write_history(snakemake.output.history, block)
         checkpoints.write_block(snakemake.output.models, block)

@@ -15,6 +15,8 @@ ID_METRICS = ("id_mle_rna", "id_mle_prot")
 # A recipe that keeps less than this share of its in-sample gain over chance overfits.
 KEPT_GAIN = 0.5
 MINIMUM_SEEDS = 3
+# Of the models that failed, a warning names so many.
+NAMED_FAILURES = 5
 
 RULE = (
     "The recommended d is the smallest output dimension whose held-out top-0.5 % matching (RNA to "
@@ -41,8 +43,8 @@ class RecipeSummary:
         Held-out chance level.
     kept_gain : float
         Held-out gain over chance as a share of the in-sample gain over the same range.
-    failed : int
-        Models without finite scores.
+    failed : tuple of (int, int)
+        Output dimension and seed of the models without finite scores.
     saturation : Series
         The recipe's held-out row of ``saturation.tsv``.
     """
@@ -52,7 +54,7 @@ class RecipeSummary:
     held_out: float
     chance: float
     kept_gain: float
-    failed: int
+    failed: tuple[tuple[int, int], ...]
     saturation: pd.Series
 
     @property
@@ -71,13 +73,12 @@ def summarise_recipes(scores: pd.DataFrame, saturation: pd.DataFrame) -> list[Re
     summaries = []
     held_out_rows = saturation[(saturation["metric"] == MATCHING) & (saturation["split"] == "test")]
     for _, row in held_out_rows.iterrows():
-        means, chances, failed = {}, {}, 0
+        means, chances = {}, {}
         for split in ("train", "test"):
             dims, values, chances[split] = curve(scores, row["recipe"], split, MATCHING)
             plateau = values[:, dims >= row["d_saturation"]]
             finite = plateau[np.isfinite(plateau)]
             means[split] = float(finite.mean()) if finite.size else math.nan
-            failed = int((~np.isfinite(values)).sum())
         gain = means["train"] - chances["train"]
         kept = (means["test"] - chances["test"]) / gain if gain > 0 else math.nan
         summaries.append(
@@ -87,11 +88,19 @@ def summarise_recipes(scores: pd.DataFrame, saturation: pd.DataFrame) -> list[Re
                 held_out=means["test"],
                 chance=chances["test"],
                 kept_gain=kept,
-                failed=failed,
+                failed=_failed_models(scores, row["recipe"]),
                 saturation=row,
             )
         )
     return summaries
+
+
+def _failed_models(scores: pd.DataFrame, recipe: str) -> tuple[tuple[int, int], ...]:
+    held_out = scores[
+        (scores["recipe"] == recipe) & (scores["metric"] == MATCHING) & (scores["split"] == "test")
+    ]
+    failed = held_out.loc[~np.isfinite(held_out["value"]), ["dim", "seed"]]
+    return tuple((int(dim), int(seed)) for dim, seed in sorted(failed.to_numpy().tolist()))
 
 
 def answer_of(
@@ -238,9 +247,14 @@ def _warnings_of_recipes(summaries: list[RecipeSummary]) -> list[str]:
                 f"held-out cells, chance {summary.chance:.3f}."
             )
         if summary.failed:
+            several = len(summary.failed) > 1
+            named = [f"d = {dim}, seed {seed}" for dim, seed in summary.failed[:NAMED_FAILURES]]
+            more = len(summary.failed) - len(named)
+            others = f" and {more} more" if more else ""
             warnings.append(
-                f"{summary.failed} model{'s' if summary.failed > 1 else ''} of the recipe "
-                f"{summary.recipe} failed, values not being finite; they have no scores."
+                f"{len(summary.failed)} model{'s' if several else ''} of the recipe "
+                f"{summary.recipe} failed, values not being finite; "
+                f"{'they have' if several else 'it has'} no scores ({'; '.join(named)}{others})."
             )
     return warnings
 

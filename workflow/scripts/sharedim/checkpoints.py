@@ -1,19 +1,21 @@
-"""Trained models on disk: safetensors files, written atomically, finished seeds never lost."""
+"""Trained models on disk: safetensors files, written atomically, nothing finished ever lost."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from sharedim.files import replacing
+from sharedim.processes import alone
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ class ModelBlock:
 def write_block(path: str | Path, block: ModelBlock) -> None:
     """Write a block as one safetensors file, atomically."""
     with replacing(path) as temporary:
-        save_file(block.tensors, temporary, metadata={HEADER: json.dumps(block.header)})
+        temporary.write_bytes(save(block.tensors, metadata={HEADER: json.dumps(block.header)}))
 
 
 def read_block(path: str | Path) -> ModelBlock:
@@ -51,12 +53,31 @@ def read_block(path: str | Path) -> ModelBlock:
         return ModelBlock({name: file.get_tensor(name) for name in names}, header)
 
 
-def fingerprint(*arrays: np.ndarray) -> str:
-    """Return a short hash of arrays: their shapes, types and every value."""
+def block_header(
+    recipe: dict, dim: int, seeds: list[int], rna: str | Path, prot: str | Path
+) -> dict:
+    """Return what a block of models is.
+
+    Parameters
+    ----------
+    recipe : dict
+        As `sharedim.recipes.as_record` gives it.
+    dim : int
+        Output dimension d.
+    seeds : list of int
+        One a model.
+    rna, prot : path-like
+        The features it is trained on.
+    """
+    return {"recipe": recipe, "dim": dim, "seeds": seeds, "data": fingerprint(rna, prot)}
+
+
+def fingerprint(*files: str | Path) -> str:
+    """Return a short hash of the content of files, which need not fit the memory."""
     digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.shape} {array.dtype.str}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for path in files:
+        with Path(path).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
 
 
@@ -70,16 +91,68 @@ def directory_beside(models: Path) -> Path:
     return dataset / "checkpoints" / recipe / dim
 
 
+class StackFiles:
+    """Keeps stacks of models in training, so that an interrupted job goes on where it was.
+
+    Parameters
+    ----------
+    directory : Path
+        Where finished seeds are kept too.
+    identity : dict
+        What the models are, beside their seeds: only a stack of the same is taken up again.
+    engine : str
+        Hash of the code that trains; a stack of another engine is not taken up.
+    every : float
+        Seconds between keeping a stack, the most that an interruption costs.
+    """
+
+    def __init__(self, directory: Path, identity: dict, engine: str, every: float = 60) -> None:
+        self.directory, self.identity = directory, {**identity, "engine": engine}
+        self.key = _key(identity, engine)
+        self.every, self.kept_at = every, time.monotonic()
+
+    def unfinished(self) -> list[dict[str, np.ndarray]]:
+        """Return the stacks that were kept and not discarded, those trained longest first."""
+        found = (
+            _read_if_whole(path) for path in self.directory.glob(f"stack*-{self.key}.safetensors")
+        )
+        return sorted((f for f in found if f), key=lambda arrays: -int(arrays["epoch"]))
+
+    def offer(self, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
+        """Keep a stack if it is time to."""
+        if time.monotonic() - self.kept_at >= self.every:
+            self.keep(arrays())
+
+    def keep(self, arrays: dict[str, np.ndarray]) -> None:
+        """Keep a stack in place of what was kept of it before."""
+        seeds = arrays["seeds"].tolist()
+        write_block(self._path(seeds), ModelBlock(arrays, {**self.identity, "seeds": seeds}))
+        self.kept_at = time.monotonic()
+
+    def discard(self, seeds: list[int]) -> None:
+        """Forget the stack that has these seeds."""
+        self._path(seeds).unlink(missing_ok=True)
+
+    def _path(self, seeds: list[int]) -> Path:
+        name = f"stack{seeds[0]}-{seeds[-1]}x{len(seeds)}-{self.key}.safetensors"
+        return self.directory / name
+
+
+Fit = Callable[[list[int], StackFiles], Iterable[tuple[int, dict[str, np.ndarray]]]]
+
+
 def complete_block(
     directory: Path,
     header: dict,
     engine: str,
-    fit: Callable[[list[int]], Iterable[tuple[int, dict[str, np.ndarray]]]],
+    fit: Fit,
+    *,
+    every: float = 60,
 ) -> ModelBlock:
     """Take finished seeds over, fit the missing ones, and stack them all.
 
     Each seed is saved as soon as it is finished, so that a killed job or a block that grows by a
-    seed repeats no finished work.
+    seed repeats no finished work. One process at a time works on a block.
 
     Parameters
     ----------
@@ -91,43 +164,51 @@ def complete_block(
     engine : str
         Hash of the code that fits; a finished seed of another engine is not taken over.
     fit : callable
-        Takes the missing seeds, yields each seed with its tensors.
+        Takes the missing seeds and a keeper of stacks in training, yields each seed with its
+        tensors.
+    every : float
+        Seconds between keeping what is in training.
 
     Returns
     -------
     ModelBlock
         In the order of ``header["seeds"]``.
     """
-    identity = {name: value for name, value in header.items() if name != "seeds"}
-    models, missing = {}, []
-    for seed in header["seeds"]:
-        path = _seed_path(directory, identity, engine, seed)
-        finished = _read_finished(path)
-        if finished is None:
-            missing.append(seed)
-        else:
-            models[seed] = finished
-    if models:
-        logger.info("taken over, already finished: seeds %s", sorted(models))
-    if missing:
-        logger.info("to fit: seeds %s", missing)
-        for seed, tensors in fit(missing):
-            block = ModelBlock(tensors, {**identity, "seeds": [seed]})
-            write_block(_seed_path(directory, identity, engine, seed), block)
-            models[seed] = tensors
+    with alone(directory / f"seeds{header['seeds'][0]}.lock"):
+        models = _complete(directory, header, engine, fit, every)
     ordered = [models[seed] for seed in header["seeds"]]
     stacked = {name: np.stack([model[name] for model in ordered]) for name in ordered[0]}
     return ModelBlock(stacked, header)
 
 
+def _complete(
+    directory: Path, header: dict, engine: str, fit: Fit, every: float
+) -> dict[int, dict[str, np.ndarray]]:
+    """Return the tensors of every seed, fitting and keeping those that are missing."""
+    identity = {name: value for name, value in header.items() if name != "seeds"}
+    finished = {seed: _seed_path(directory, identity, engine, seed) for seed in header["seeds"]}
+    models = {seed: _read_if_whole(path) for seed, path in finished.items() if path.exists()}
+    models = {seed: tensors for seed, tensors in models.items() if tensors is not None}
+    missing = [seed for seed in header["seeds"] if seed not in models]
+    if models:
+        logger.info("taken over, already finished: seeds %s", sorted(models))
+    if missing:
+        logger.info("to fit: seeds %s", missing)
+        for seed, tensors in fit(missing, StackFiles(directory, identity, engine, every)):
+            write_block(finished[seed], ModelBlock(tensors, {**identity, "seeds": [seed]}))
+            models[seed] = tensors
+    return models
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _seed_path(directory: Path, identity: dict, engine: str, seed: int) -> Path:
-    key = hashlib.sha256(json.dumps([identity, engine, seed], sort_keys=True).encode())
-    return directory / f"seed{seed}-{key.hexdigest()[:16]}.safetensors"
+    return directory / f"seed{seed}-{_key(identity, engine, seed)}.safetensors"
 
 
-def _read_finished(path: Path) -> dict[str, np.ndarray] | None:
-    if not path.exists():
-        return None
+def _read_if_whole(path: Path) -> dict[str, np.ndarray] | None:
     try:
         return read_block(path).tensors
     except SafetensorError as error:

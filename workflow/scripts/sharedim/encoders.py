@@ -1,39 +1,86 @@
-"""Encoders: a stack of S independent multilayer perceptrons as one module."""
+"""Encoders: a stack of S independent multilayer perceptrons, one row of parameters each."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from torch import nn
 
 
-class EncoderStack(nn.Module):
+@dataclass(frozen=True)
+class EncoderShape:
+    """Sizes of an encoder.
+
+    Attributes
+    ----------
+    inputs : int
+        Features of the modality.
+    hidden : tuple of int
+        Width of each hidden layer, with ReLU after it. None makes the encoder linear.
+    outputs : int
+        Output dimension d.
+    linear_skip : bool
+        Whether a linear map of the input is added to the output.
+    """
+
+    inputs: int
+    hidden: tuple[int, ...]
+    outputs: int
+    linear_skip: bool = False
+
+    @property
+    def matrices(self) -> list[tuple[int, int]]:
+        """Shape of each layer's matrix; its last column is the bias."""
+        return [
+            (out, below + 1) for below, out in pairwise((self.inputs, *self.hidden, self.outputs))
+        ]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers one encoder has."""
+        layers = sum(rows * columns for rows, columns in self.matrices)
+        return layers + self.linear_skip * self.outputs * self.inputs
+
+
+class EncoderStack:
     """S encoders of one shape, evaluated together by batched matrix products.
-
-    ReLU stands between the linear layers, none after the last. One layer makes the stack linear,
-    which is how the closed-form baselines are stored.
 
     Parameters
     ----------
-    weights : list of Tensor, each of shape (S, out, in)
-        Weight of every linear layer, in PyTorch's layout.
-    biases : list of Tensor, each of shape (S, out)
-        Bias of every linear layer.
+    shape : EncoderShape
+        What all of them look like.
+    parameters : Tensor, shape (S, shape.parameters)
+        One encoder a row: the layers from input to output, each a matrix with the bias as its
+        last column, then the skip. Layers are views of it.
+
+    Attributes
+    ----------
+    layers : list of Tensor, each of shape (S, out, in + 1)
+    skip : Tensor, shape (S, d, inputs), or None
     """
 
-    def __init__(self, weights: list[torch.Tensor], biases: list[torch.Tensor]) -> None:
-        super().__init__()
-        self.weights = nn.ParameterList(nn.Parameter(w) for w in weights)
-        self.biases = nn.ParameterList(nn.Parameter(b) for b in biases)
+    def __init__(self, shape: EncoderShape, parameters: torch.Tensor) -> None:
+        if parameters.shape[1:] != (shape.parameters,):
+            raise ValueError(
+                f"parameters of shape {tuple(parameters.shape)} for encoders that have "
+                f"{shape.parameters} numbers each"
+            )
+        self.shape, self.parameters = shape, parameters
+        self.layers, start = [], 0
+        for matrix in shape.matrices:
+            self.layers.append(_view(parameters, start, matrix))
+            start += matrix[0] * matrix[1]
+        skip = (shape.outputs, shape.inputs)
+        self.skip = _view(parameters, start, skip) if shape.linear_skip else None
 
-    def forward(self, cells: torch.Tensor) -> torch.Tensor:
+    def encode(self, cells: torch.Tensor) -> torch.Tensor:
         """Encode cells.
 
         Parameters
         ----------
-        cells : Tensor, shape (S, n, in)
+        cells : Tensor, shape (S, n, inputs)
             The cells of each model.
 
         Returns
@@ -41,40 +88,53 @@ class EncoderStack(nn.Module):
         Tensor, shape (S, n, d)
         """
         hidden = cells
-        last = len(self.weights) - 1
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            hidden = torch.baddbmm(bias[:, None, :], hidden, weight.mT)
-            if layer < last:
-                hidden = torch.relu(hidden)
-        return hidden
+        for layer in self.layers[:-1]:
+            hidden = torch.baddbmm(layer[:, None, :, -1], hidden, layer[:, :, :-1].mT).relu_()
+        last = self.layers[-1]
+        output = torch.baddbmm(last[:, None, :, -1], hidden, last[:, :, :-1].mT)
+        return output if self.skip is None else output.baddbmm_(cells, self.skip.mT)
 
     def tensors_of(self, model: int) -> dict[str, torch.Tensor]:
-        """Return one model's tensors, named ``0.weight``, ``0.bias``, ``1.weight`` and so on."""
+        """Return one model's tensors in PyTorch's layout: ``0.weight``, ``0.bias``, ``1.weight`` ..."""
         tensors = {}
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            tensors[f"{layer}.weight"] = weight.detach()[model]
-            tensors[f"{layer}.bias"] = bias.detach()[model]
+        for number, layer in enumerate(self.layers):
+            tensors[f"{number}.weight"] = layer[model, :, :-1]
+            tensors[f"{number}.bias"] = layer[model, :, -1]
+        if self.skip is not None:
+            tensors["skip.weight"] = self.skip[model]
         return tensors
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, torch.Tensor]) -> EncoderStack:
         """Build a stack from stacked tensors named as by `tensors_of`, each with a leading axis S."""
-        layers = range(sum(name.endswith(".weight") for name in tensors))
-        return cls(
-            [tensors[f"{layer}.weight"] for layer in layers],
-            [tensors[f"{layer}.bias"] for layer in layers],
+        count = sum(name.endswith(".bias") for name in tensors)
+        weights = [tensors[f"{number}.weight"] for number in range(count)]
+        biases = [tensors[f"{number}.bias"] for number in range(count)]
+        parts = [torch.cat([w, b[..., None]], 2) for w, b in zip(weights, biases, strict=True)]
+        shape = EncoderShape(
+            inputs=weights[0].shape[2],
+            hidden=tuple(w.shape[1] for w in weights[:-1]),
+            outputs=weights[-1].shape[1],
+            linear_skip="skip.weight" in tensors,
         )
+        if shape.linear_skip:
+            parts.append(tensors["skip.weight"])
+        return cls(shape, torch.cat([part.flatten(1) for part in parts], dim=1))
 
 
-def initial_encoder(widths: tuple[int, ...], generator: torch.Generator) -> dict[str, torch.Tensor]:
+def _view(parameters: torch.Tensor, start: int, matrix: tuple[int, int]) -> torch.Tensor:
+    return parameters[:, start : start + matrix[0] * matrix[1]].unflatten(1, matrix)
+
+
+def initial_encoder(shape: EncoderShape, generator: torch.Generator) -> dict[str, torch.Tensor]:
     """Draw the initial tensors of one encoder as ``torch.nn.Linear`` does.
 
-    Weights and biases are uniform on [-1/sqrt(in), 1/sqrt(in)].
+    Weights and biases are uniform on [-1/sqrt(in), 1/sqrt(in)], the skip included.
 
     Parameters
     ----------
-    widths : tuple of int
-        Input width, hidden widths and output dimension.
+    shape : EncoderShape
+        Its sizes.
     generator : torch.Generator
         The model's own source of randomness, on the CPU.
 
@@ -84,12 +144,17 @@ def initial_encoder(widths: tuple[int, ...], generator: torch.Generator) -> dict
         Named as by `EncoderStack.tensors_of`.
     """
     tensors = {}
-    for layer, (inputs, outputs) in enumerate(pairwise(widths)):
-        bound = 1 / math.sqrt(inputs)
-        for name, shape in (("weight", (outputs, inputs)), ("bias", (outputs,))):
-            uniform = torch.rand(shape, generator=generator)
-            tensors[f"{layer}.{name}"] = (2 * uniform - 1) * bound
+    for number, (outputs, columns) in enumerate(shape.matrices):
+        for name, size in (("weight", (outputs, columns - 1)), ("bias", (outputs,))):
+            tensors[f"{number}.{name}"] = _uniform(size, columns - 1, generator)
+    if shape.linear_skip:
+        size = (shape.outputs, shape.inputs)
+        tensors["skip.weight"] = _uniform(size, shape.inputs, generator)
     return tensors
+
+
+def _uniform(size: tuple[int, ...], inputs: int, generator: torch.Generator) -> torch.Tensor:
+    return (2 * torch.rand(size, generator=generator) - 1) / math.sqrt(inputs)
 
 
 def stack_tensors(models: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

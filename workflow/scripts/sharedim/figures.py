@@ -139,17 +139,19 @@ def _draw_reference(axis: Axes, scores: pd.DataFrame) -> None:
 
 
 def plot_training(history: pd.DataFrame) -> Figure:
-    """Draw loss and temperature along training, and the final temperature against d.
+    """Draw losses and temperature along training, and the final temperature against d.
 
     Parameters
     ----------
     history : DataFrame
-        As ``history.tsv``: recipe, dim, seed, epoch, loss, temperature, chance_loss.
+        As ``history.tsv``; recipe, dim, seed, epoch, loss, held_out_loss, temperature and
+        chance_loss are used.
 
     Returns
     -------
     Figure
-        One row a recipe; lines are means over seeds. Says so when no recipe was trained.
+        One row a recipe; lines are means over seeds, held-out losses dashed. Says so when no
+        recipe was trained.
     """
     recipes = list(history["recipe"].unique())
     with plt.rc_context(STYLE):
@@ -166,16 +168,22 @@ def plot_training(history: pd.DataFrame) -> Figure:
 
 
 def _draw_training(axes: list[Axes], history: pd.DataFrame, recipe: str) -> None:
-    mean = history.groupby(["dim", "epoch"], as_index=False)[["loss", "temperature"]].mean()
+    quantities = ["loss", "held_out_loss", "temperature"]
+    mean = history.groupby(["dim", "epoch"], as_index=False)[quantities].mean()
     for axis, quantity in zip(axes[:2], ("loss", "temperature"), strict=True):
         lines = {"x": "epoch", "y": quantity, "hue": "dim", "palette": "viridis"}
         sns.lineplot(mean, **lines, legend="full", linewidth=1.2, errorbar=None, ax=axis)
         axis.set_ylim(bottom=0)
+    held_out = {"x": "epoch", "y": "held_out_loss", "hue": "dim", "palette": "viridis"}
+    sns.lineplot(
+        mean, **held_out, legend=False, linewidth=1, linestyle="--", errorbar=None, ax=axes[0]
+    )
     axes[0].axhline(history["chance_loss"].mean(), **REFERENCE, label="chance, log(batch)")
-    axes[0].set_title(f"{recipe}: training loss (nats)", fontsize=10, loc="left")
+    axes[0].set_title(f"{recipe}: loss (nats), held out dashed", fontsize=10, loc="left")
     axes[1].axhline(1, **REFERENCE, label="start")
     axes[1].set_title(f"{recipe}: temperature", fontsize=10, loc="left")
-    final = history[history["epoch"] == history["epoch"].max()]
+    # Models that stopped early have their last epoch, not that of the others.
+    final = history.sort_values("epoch").groupby(["dim", "seed"], as_index=False).last()
     sns.lineplot(final, x="dim", y="temperature", errorbar="sd", marker="o", color="C0", ax=axes[2])
     axes[2].axhline(1, **REFERENCE, label="start")
     axes[2].set_ylim(bottom=0)

@@ -1,26 +1,32 @@
-"""The course of training as a table; standard library alone, so that training jobs start fast."""
+"""The course of training as a table, written without pandas so that training jobs start fast."""
 
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from sharedim.checkpoints import ModelBlock
 from sharedim.files import replacing
+from sharedim.quantities import HISTORY
 
-COLUMNS = ["recipe", "dim", "seed", "epoch", "loss", "temperature", "chance_loss"]
+COLUMNS = ["recipe", "dim", "seed", "epoch", *HISTORY, "chance_loss"]
 
 
 def history_rows(block: ModelBlock) -> Iterator[tuple]:
-    """Yield a block's training history, one row a seed and epoch, in the order of `COLUMNS`."""
+    """Yield a block's training history in the order of `COLUMNS`.
+
+    One row a seed and epoch: to the last epoch of a model that stopped early, to the last whole
+    one of a model that failed.
+    """
     recipe, dim = block.header["recipe"]["name"], block.header["dim"]
     for model, seed in enumerate(block.header["seeds"]):
-        losses = block.tensors["history.loss"][model]
-        temperatures = block.tensors["history.temperature"][model]
+        quantities = [block.tensors[f"history.{name}"][model] for name in HISTORY]
         chance = float(block.tensors["history.chance_loss"][model])
-        for epoch, (loss, tau) in enumerate(zip(losses, temperatures, strict=True), start=1):
-            yield recipe, dim, seed, epoch, float(loss), float(tau), chance
+        for epoch, values in enumerate(zip(*quantities, strict=True), start=1):
+            if not math.isnan(values[0]):
+                yield recipe, dim, seed, epoch, *map(float, values), chance
 
 
 def write_history(path: str | Path, block: ModelBlock) -> None:

@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sharedim.errors import InputError
+from sharedim.errors import InputError, StorageError
+
+# The logger of `sharedim.progress`.
+PROGRESS = "sharedim.progress"
 
 
 @contextmanager
 def job(log: str | Path, name: str) -> Iterator[logging.Logger]:
     """Log a job from start to end and turn its errors into what a person needs.
 
-    An input that cannot be used ends the job with its one sentence; any other error with its
-    traceback in the log and one line on the terminal.
+    An input that cannot be used, or a file that cannot be written, ends the job with its one
+    sentence; any other error with its traceback in the log and one line on the terminal.
 
     Parameters
     ----------
@@ -40,11 +43,14 @@ def job(log: str | Path, name: str) -> Iterator[logging.Logger]:
     logger.setLevel(logging.INFO)
     # A dependency's warnings are for the maintainer: they belong in the file alone.
     terminal.addFilter(logging.Filter("sharedim"))
+    if sys.stderr.isatty():
+        # A bar shows there what these lines say.
+        terminal.addFilter(lambda record: record.name != PROGRESS)
 
     started = time.monotonic()
     try:
         yield logger
-    except InputError as error:
+    except (InputError, StorageError) as error:
         logger.error("error: %s", error)
         sys.exit(1)
     except Exception as error:

@@ -1,12 +1,46 @@
-"""Contrastive losses of stacks of models."""
+"""Contrastive losses of stacks of models, exact, in tiles, with memory linear in the batch."""
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 import torch
 
+Loss = Literal["two_sided", "rna_to_prot", "prot_to_rna", "joint"]
 
-def infonce(first: torch.Tensor, second: torch.Tensor, temperature: torch.Tensor) -> torch.Tensor:
-    """Symmetric InfoNCE loss of each model in a stack (CLIP's; arXiv 2505.12473, equation 1).
+# What the three log-partition sums weigh in each loss: over a row, over a column, over all pairs.
+WEIGHTS: dict[str, tuple[float, float, float]] = {
+    "two_sided": (0.5, 0.5, 0.0),
+    "rna_to_prot": (1.0, 0.0, 0.0),
+    "prot_to_rna": (0.0, 1.0, 0.0),
+    "joint": (0.0, 0.0, 1.0),
+}
+# Similarities held at once: what stays in the caches of a CPU, what fills a GPU.
+TILE = {"cpu": 2**20, "cuda": 2**26}
+
+
+def infonce(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    temperature: torch.Tensor,
+    loss: Loss = "two_sided",
+    *,
+    tile: int | None = None,
+) -> torch.Tensor:
+    """Contrastive loss of each model in a stack, differentiable in every tensor.
+
+    With similarities ``s_ij = <first_i, second_j> / temperature``:
+
+    - ``"two_sided"``: mean of the cross-entropies of both directions (CLIP's; arXiv 2505.12473,
+      equation 1);
+    - ``"rna_to_prot"``: the partner among the second modality's cells, given the first's;
+      ``"prot_to_rna"``: the other way (the one-sided conditional losses of arXiv 2505.24134);
+    - ``"joint"``: ``log mean_ij exp(s_ij) - mean_i s_ii`` (arXiv 2505.24134), raised by log(B) so
+      that its level of chance is that of the others.
+
+    The similarities are computed in tiles of rows and never kept: where they do not fit one tile
+    they are computed a second time for the gradient.
 
     Parameters
     ----------
@@ -15,17 +49,86 @@ def infonce(first: torch.Tensor, second: torch.Tensor, temperature: torch.Tensor
         of the other. Similarity is their inner product; any normalisation comes before.
     temperature : Tensor, shape (S,)
         Temperature of each model, positive.
+    loss : str
+        Which loss.
+    tile : int, optional
+        Similarities held at once, at least one row of each model's; by default what suits the
+        device.
 
     Returns
     -------
     Tensor, shape (S,)
-        Mean of the two cross-entropies (first to second modality and back), in nats. A model
-        that tells nothing apart has log(B).
+        In nats. A model that tells nothing apart has log(B).
     """
-    # Dividing the representations rather than the S x B x B similarities spares passes over them.
-    logits = (first / temperature[:, None, None]) @ second.mT
-    partner = logits.diagonal(dim1=1, dim2=2)
-    # Cross-entropy with the partner as the class: among the columns one way, the rows the other.
-    forward = (logits.logsumexp(dim=2) - partner).mean(dim=1)
-    backward = (logits.logsumexp(dim=1) - partner).mean(dim=1)
-    return (forward + backward) / 2
+    tile = tile or TILE[first.device.type]
+    return _TiledLoss.apply(first, second, temperature, WEIGHTS[loss], tile)
+
+
+class _TiledLoss(torch.autograd.Function):
+    """The gradient is finished in the forward pass: each model's loss is one scalar to scale it by."""
+
+    @staticmethod
+    def forward(ctx, first, second, temperature, weights, tile):
+        # Dividing the representations rather than the similarities spares passes over the latter.
+        scaled = first / temperature[:, None, None]
+        partner = (scaled * second).sum(dim=2)
+        tiles = _tiles(scaled, second, tile)
+        kept, rows, columns = _partition_sums(scaled, second, tiles)
+        everything = rows.logsumexp(dim=1)
+
+        on_rows, on_columns, on_all = weights
+        n = first.shape[1]
+        loss = -partner.mean(dim=1)
+        if on_rows:
+            loss = loss + on_rows * rows.mean(dim=1)
+        if on_columns:
+            loss = loss + on_columns * columns.mean(dim=1)
+        if on_all:
+            loss = loss + on_all * (everything - math.log(n))
+        if not any(ctx.needs_input_grad):
+            return loss
+
+        to_scaled, to_second = second / -n, scaled / -n
+        for tile_rows in tiles:
+            similarity = kept if kept is not None else scaled[:, tile_rows] @ second.mT
+            pull = torch.zeros_like(similarity)
+            if on_rows:
+                shifted = torch.exp(similarity - rows[:, tile_rows, None])
+                pull.add_(shifted, alpha=on_rows / n)
+            if on_columns:
+                pull.add_(torch.exp(similarity - columns[:, None, :]), alpha=on_columns / n)
+            if on_all:
+                pull.add_(torch.exp(similarity - everything[:, None, None]), alpha=on_all)
+            to_scaled[:, tile_rows] += pull @ second
+            to_second += pull.mT @ scaled[:, tile_rows]
+        to_temperature = -(to_scaled * scaled).sum(dim=(1, 2)) / temperature
+        ctx.save_for_backward(to_scaled / temperature[:, None, None], to_second, to_temperature)
+        return loss
+
+    @staticmethod
+    def backward(ctx, upstream):
+        to_first, to_second, to_temperature = ctx.saved_tensors
+        per_cell = upstream[:, None, None]
+        return to_first * per_cell, to_second * per_cell, to_temperature * upstream, None, None
+
+
+def _tiles(scaled: torch.Tensor, second: torch.Tensor, tile: int) -> list[slice]:
+    models, n = scaled.shape[:2]
+    height = max(1, tile // (models * second.shape[1]))
+    return [slice(start, min(start + height, n)) for start in range(0, n, height)]
+
+
+def _partition_sums(
+    scaled: torch.Tensor, second: torch.Tensor, tiles: list[slice]
+) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
+    """Return the similarities if one tile holds them, and their log-sum-exp by row and by column."""
+    if len(tiles) == 1:
+        similarity = scaled @ second.mT
+        return similarity, similarity.logsumexp(dim=2), similarity.logsumexp(dim=1)
+    rows = scaled.new_empty(scaled.shape[:2])
+    columns = scaled.new_full(scaled.shape[:2], -math.inf)
+    for tile_rows in tiles:
+        similarity = scaled[:, tile_rows] @ second.mT
+        rows[:, tile_rows] = similarity.logsumexp(dim=2)
+        columns = torch.logaddexp(columns, similarity.logsumexp(dim=1))
+    return None, rows, columns

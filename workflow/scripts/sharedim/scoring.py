@@ -47,13 +47,12 @@ def representations(block: ModelBlock, model: int, modality: str, cells: np.ndar
     """
     prefix = f"{modality}."
     tensors = {
-        name.removeprefix(prefix): torch.as_tensor(tensor[model : model + 1])
+        name.removeprefix(prefix): torch.from_numpy(tensor[model : model + 1])
         for name, tensor in block.tensors.items()
         if name.startswith(prefix)
     }
     encoder = EncoderStack.from_tensors(tensors)
-    with torch.no_grad():
-        encoded = encoder(torch.as_tensor(np.array(cells))[None])[0].numpy()
+    encoded = encoder.encode(torch.from_numpy(np.array(cells))[None])[0].numpy()
     return encoded / block.tensors[f"mean_norm.{modality}"][model]
 
 

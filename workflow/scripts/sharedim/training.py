@@ -1,43 +1,73 @@
-"""Contrastive training of many seeds at once: one flat loop over a stack of models."""
+"""Contrastive training of many seeds: stacks of models, epoch by epoch, each model until it is done."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from sharedim.encoders import EncoderStack, initial_encoder, stack_tensors
+from sharedim.engine import StackEngine, temperature_of
 from sharedim.errors import InputError
-from sharedim.losses import infonce
+from sharedim.quantities import HISTORY
 from sharedim.recipes import ContrastiveRecipe
 from sharedim.splits import Split, split_cells
+from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
 
-# More models a stack spare little on a CPU and cost memory; a GPU fills only with many.
-MODELS_PER_STACK = {"cpu": 5, "cuda": 25}
+logger = logging.getLogger(__name__)
+
+# Small enough that training goes on in the caches; a GPU fills only with many.
+MODELS_PER_STACK = {"cpu": 8, "cuda": 50}
+# Of the memory that is free on a GPU; the rest is for PyTorch's own reserves.
+USABLE_MEMORY = 0.8
+
+
+class StateKeeper(Protocol):
+    """Where stacks in training are kept, so that an interrupted one goes on."""
+
+    def unfinished(self) -> list[dict[str, np.ndarray]]:
+        """Return the stacks that were kept and not discarded, as `StackState.as_arrays` gave them."""
+
+    def offer(self, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
+        """Keep a stack if it is time to."""
+
+    def keep(self, arrays: dict[str, np.ndarray]) -> None:
+        """Keep a stack in place of what was kept of it before."""
+
+    def discard(self, seeds: list[int]) -> None:
+        """Forget the stack that has these seeds."""
 
 
 @dataclass(frozen=True)
-class TrainedStack:
-    """What training a stack of S models leaves behind.
+class Progress:
+    """Where the training of a block stands.
 
     Attributes
     ----------
-    rna, prot : EncoderStack
-        The trained encoders.
-    logit_scale : Tensor, shape (S,)
-        Final s of the temperature ``exp(multiplier * s) + floor``.
-    losses, temperatures : Tensor, shape (steps, S)
-        Batch loss in nats and temperature of every step, before its update.
+    models_done, models : int
+        Of the seeds asked for.
+    share : float
+        Of all the work, between 0 and 1.
+    stack : int
+        Models in training now.
+    epoch, epochs : int
+        Of the stack in training.
+    loss, temperature : float
+        Means over its models.
     """
 
-    rna: EncoderStack
-    prot: EncoderStack
-    logit_scale: torch.Tensor
-    losses: torch.Tensor
-    temperatures: torch.Tensor
+    models_done: int
+    models: int
+    share: float
+    stack: int
+    epoch: int
+    epochs: int
+    loss: float
+    temperature: float
 
 
 def choose_device() -> torch.device:
@@ -51,155 +81,42 @@ def choose_device() -> torch.device:
     return torch.device(name)
 
 
-def temperature_of(logit_scale: torch.Tensor, recipe: ContrastiveRecipe) -> torch.Tensor:
-    """Return the temperature ``exp(multiplier * s) + floor`` of each s."""
-    return torch.exp(recipe.temperature_multiplier * logit_scale) + recipe.temperature_floor
+def models_per_stack(device: torch.device, bytes_per_model: int) -> int:
+    """Return how many models to train at once: what the device fills with, if its memory allows."""
+    most = MODELS_PER_STACK[device.type]
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        most = min(most, int(USABLE_MEMORY * free / bytes_per_model))
+    return max(1, most)
 
 
-def mean_norm(representation: torch.Tensor) -> torch.Tensor:
-    """Return the mean Euclidean norm over cells, shape (S,), of a (S, n, d) representation."""
-    return representation.norm(dim=-1).mean(dim=-1)
-
-
-def train_stack(
-    rna: torch.Tensor,
-    prot: torch.Tensor,
-    splits: list[Split],
-    encoders: tuple[EncoderStack, EncoderStack],
-    recipe: ContrastiveRecipe,
-) -> TrainedStack:
-    """Train S models side by side; none knows of the others.
-
-    The similarity of cells i and j is ``<f(x_i), g(y_j)> / (E|f| E|g|)``, the mean norms taken
-    over the normaliser cells anew in every step, with the gradient flowing through them.
-
-    Parameters
-    ----------
-    rna : Tensor, shape (n, dx)
-        RNA features of all paired cells.
-    prot : Tensor, shape (n, dy)
-        Protein features of the same cells.
-    splits : list of Split, length S
-        Each model's own cells; all splits have the same sizes.
-    encoders : tuple of EncoderStack
-        Initial RNA and protein encoders, trained in place.
-    recipe : ContrastiveRecipe
-        All other choices.
-
-    Returns
-    -------
-    TrainedStack
-    """
-    device = rna.device
-    train_rows = torch.as_tensor(np.stack([s.train for s in splits]), device=device)
-    normaliser_rows = torch.as_tensor(np.stack([s.normaliser for s in splits]), device=device)
-    rna_train, rna_normaliser = rna[train_rows], rna[normaliser_rows]
-    prot_train, prot_normaliser = prot[train_rows], prot[normaliser_rows]
-
-    rna_encoder, prot_encoder = encoders
-    logit_scale = torch.zeros(len(splits), dtype=rna.dtype, device=device, requires_grad=True)
-    optimiser = torch.optim.Adam(
-        [*rna_encoder.parameters(), *prot_encoder.parameters(), logit_scale],
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
-
-    n_train = train_rows.shape[1]
-    batch_size = min(recipe.batch_size, n_train)
-    batches = n_train // batch_size
-    steps = recipe.epochs * batches
-    losses = rna.new_empty(steps, len(splits))
-    temperatures = rna.new_empty(steps, len(splits))
-
-    for step in range(steps):
-        start = (step % batches) * batch_size
-        batch = slice(start, start + batch_size)
-        rna_batch = rna_encoder(rna_train[:, batch])
-        prot_batch = prot_encoder(prot_train[:, batch])
-        scale = mean_norm(rna_encoder(rna_normaliser)) * mean_norm(prot_encoder(prot_normaliser))
-        temperature = temperature_of(logit_scale, recipe)
-        loss = infonce(rna_batch / scale[:, None, None], prot_batch, temperature)
-
-        optimiser.zero_grad()
-        # The sum keeps every model's gradient its own: no term depends on two models.
-        loss.sum().backward()
-        optimiser.step()
-        losses[step] = loss.detach()
-        temperatures[step] = temperature.detach()
-
-    return TrainedStack(rna_encoder, prot_encoder, logit_scale.detach(), losses, temperatures)
-
-
-def initial_encoders(
-    seeds: list[int], rna_width: int, prot_width: int, dim: int, recipe: ContrastiveRecipe
-) -> tuple[EncoderStack, EncoderStack]:
-    """Draw the initial RNA and protein encoders, each model from its own seed's generator."""
-    hidden = (recipe.hidden_width,) * recipe.hidden_layers
-    rna, prot = [], []
-    for seed in seeds:
-        generator = torch.Generator().manual_seed(seed)
-        rna.append(initial_encoder((rna_width, *hidden, dim), generator))
-        prot.append(initial_encoder((prot_width, *hidden, dim), generator))
-    return (
-        EncoderStack.from_tensors(stack_tensors(rna)),
-        EncoderStack.from_tensors(stack_tensors(prot)),
-    )
-
-
-@torch.no_grad()
-def model_tensors(
-    stack: TrainedStack,
-    rna: torch.Tensor,
-    prot: torch.Tensor,
-    splits: list[Split],
-    recipe: ContrastiveRecipe,
-) -> list[dict[str, np.ndarray]]:
-    """Take a trained stack apart into what is stored of each model.
-
-    Returns
-    -------
-    list of dict of str to ndarray, length S
-        ``rna.<layer>.weight`` and so on, ``mean_norm.rna`` and ``mean_norm.prot`` over the
-        normaliser cells, the final ``temperature``, and ``history.loss`` and
-        ``history.temperature``, the mean of each epoch, shape (epochs,), with
-        ``history.chance_loss`` beside, the loss of a model that tells nothing apart.
-    """
-    rows = torch.as_tensor(np.stack([s.normaliser for s in splits]), device=rna.device)
-    rna_norm = mean_norm(stack.rna(rna[rows]))
-    prot_norm = mean_norm(stack.prot(prot[rows]))
-    temperature = temperature_of(stack.logit_scale, recipe)
-    loss_history = stack.losses.unflatten(0, (recipe.epochs, -1)).mean(1)
-    temperature_history = stack.temperatures.unflatten(0, (recipe.epochs, -1)).mean(1)
-
-    # A model that tells nothing apart has the log of the batch size.
-    chance_loss = torch.tensor(min(recipe.batch_size, len(splits[0].train))).log()
-
-    models = []
-    for model in range(len(splits)):
-        tensors = {
-            **{f"rna.{name}": t for name, t in stack.rna.tensors_of(model).items()},
-            **{f"prot.{name}": t for name, t in stack.prot.tensors_of(model).items()},
-            "mean_norm.rna": rna_norm[model],
-            "mean_norm.prot": prot_norm[model],
-            "temperature": temperature[model],
-            "history.loss": loss_history[:, model],
-            "history.temperature": temperature_history[:, model],
-            "history.chance_loss": chance_loss,
-        }
-        models.append({name: t.detach().cpu().numpy().copy() for name, t in tensors.items()})
-    return models
+def memory_of_model(shape: PairShape, split: Split, recipe: ContrastiveRecipe) -> int:
+    """Estimate the bytes that one model of a stack needs in training, in single precision."""
+    widths = [side.inputs + 1 for side in (shape.rna, shape.prot)]
+    hidden = sum(shape.rna.hidden) + sum(shape.prot.hidden) + 2 * shape.rna.outputs
+    batch = min(recipe.batch_size, len(split.train))
+    cells = sum(widths) * (len(split.train) + len(split.normaliser))
+    passes = 2 * hidden * (len(split.normaliser) + batch)
+    # Similarities, their exponentials and two temporaries.
+    return 4 * (cells + passes + 4 * batch**2 + 8 * shape.parameters)
 
 
 def train_seeds(
-    rna: np.ndarray, prot: np.ndarray, *, recipe: ContrastiveRecipe, dim: int, seeds: list[int]
+    rna: np.ndarray,
+    prot: np.ndarray,
+    *,
+    recipe: ContrastiveRecipe,
+    dim: int,
+    seeds: list[int],
+    keeper: StateKeeper | None = None,
+    observe: Callable[[Progress], None] | None = None,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Train one model a seed and hand each over as soon as its stack is done.
+    """Train one model a seed and hand each over as soon as it is done.
 
     Parameters
     ----------
     rna : ndarray of float32, shape (n, dx)
-        RNA features of all paired cells.
+        RNA features of all paired cells; may be mapped from disk, only the rows in use are read.
     prot : ndarray of float32, shape (n, dy)
         Protein features of the same cells, in the same order.
     recipe : ContrastiveRecipe
@@ -207,7 +124,11 @@ def train_seeds(
     dim : int
         Output dimension d of both encoders.
     seeds : list of int
-        The repetitions; each has its own split and initial weights.
+        The repetitions; each has its own split, initial weights and draws.
+    keeper : StateKeeper, optional
+        Keeps stacks in training. Those it still has go on where they were.
+    observe : callable, optional
+        Told of the progress after every epoch.
 
     Yields
     ------
@@ -219,18 +140,241 @@ def train_seeds(
     ------
     ValueError
         If the two modalities do not have the same number of cells.
+    InputError
+        If a single model does not fit the memory of the GPU.
     """
     if len(rna) != len(prot):
         raise ValueError(f"RNA has {len(rna)} cells and protein {len(prot)}; pairs are needed")
     device = choose_device()
-    rna_cells = torch.as_tensor(np.array(rna), device=device)
-    prot_cells = torch.as_tensor(np.array(prot), device=device)
-    size = MODELS_PER_STACK[device.type]
-    for first in range(0, len(seeds), size):
-        stacked = seeds[first : first + size]
-        splits = [split_cells(len(rna), seed) for seed in stacked]
-        encoders = initial_encoders(stacked, rna.shape[1], prot.shape[1], dim, recipe)
-        encoders = tuple(encoder.to(device) for encoder in encoders)
-        trained = train_stack(rna_cells, prot_cells, splits, encoders, recipe)
-        models = model_tensors(trained, rna_cells, prot_cells, splits, recipe)
-        yield from zip(stacked, models, strict=True)
+    shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
+    size = models_per_stack(device, memory_of_model(shape, split_cells(len(rna), 0), recipe))
+    waiting = stacks_to_train(seeds, size, keeper, device)
+    done = 0
+
+    def report(state: StackState) -> None:
+        epochs = state.history.shape[1]
+        seen = state.history[:2, state.epoch - 1].nanmean(dim=1)
+        share = (done + len(state.seeds) * state.epoch / epochs) / len(seeds)
+        counts = (done, len(seeds), share, len(state.seeds), state.epoch, epochs)
+        observe(Progress(*counts, loss=float(seen[0]), temperature=float(seen[1])))
+
+    while waiting:
+        stack = waiting.pop(0)
+        try:
+            cells, state = prepare_stack(stack, rna, prot, shape, recipe, device)
+            for seed, tensors in train_stack(
+                cells, state, shape, recipe, keeper=keeper, observe=report if observe else None
+            ):
+                yield seed, tensors
+                done += 1
+        except torch.OutOfMemoryError as error:
+            waiting[:0] = halves(stack, error)
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+def stacks_to_train(
+    seeds: list[int], size: int, keeper: StateKeeper | None, device: torch.device
+) -> list[list[int] | StackState]:
+    """Divide seeds into stacks: first those that were interrupted, then the others in even parts.
+
+    The first part is never smaller than the next, so that the parts stay the same when the first
+    is finished and the rest are divided again.
+    """
+    stacks, rest = [], list(seeds)
+    for arrays in keeper.unfinished() if keeper else []:
+        state = StackState.from_arrays(arrays, device)
+        wanted = [model for model, seed in enumerate(state.seeds) if seed in rest]
+        if wanted and len(wanted) < len(state.seeds):
+            state = state.take(wanted)
+        if not wanted:
+            keeper.discard(state.seeds)
+        else:
+            stacks.append(state)
+            logger.info("seeds %s go on after epoch %d", state.seeds, state.epoch)
+            rest = [seed for seed in rest if seed not in state.seeds]
+    parts = np.array_split(rest, -(-len(rest) // size)) if rest else []
+    return stacks + [part.tolist() for part in parts]
+
+
+def halves(stack: list[int] | StackState, error: Exception) -> list[list[int] | StackState]:
+    """Divide a stack that the GPU's memory cannot hold."""
+    seeds = stack.seeds if isinstance(stack, StackState) else stack
+    if len(seeds) == 1:
+        raise InputError(
+            "the GPU's memory cannot hold even one model; free it, or set SHAREDIM_DEVICE=cpu"
+        ) from error
+    logger.warning("out of GPU memory with %d models at once: trying half as many", len(seeds))
+    middle = (len(seeds) + 1) // 2
+    if isinstance(stack, StackState):
+        return [stack.take(list(range(middle))), stack.take(list(range(middle, len(seeds))))]
+    return [seeds[:middle], seeds[middle:]]
+
+
+def prepare_stack(
+    stack: list[int] | StackState,
+    rna: np.ndarray,
+    prot: np.ndarray,
+    shape: PairShape,
+    recipe: ContrastiveRecipe,
+    device: torch.device,
+) -> tuple[StackCells, StackState]:
+    """Gather the cells of a stack, and its untrained models unless it is one that goes on."""
+    started = isinstance(stack, StackState)
+    seeds = stack.seeds if started else stack
+    splits = [split_cells(len(rna), seed) for seed in seeds]
+    cells = StackCells.gather(rna, prot, splits, device)
+    if started:
+        return cells, stack
+    parameters = initial_parameters(seeds, shape, cells, recipe)
+    epochs = epochs_of(recipe, len(splits[0].train))
+    return cells, StackState.start(
+        seeds, parameters, epochs, keeps_best=recipe.patience is not None
+    )
+
+
+def epochs_of(recipe: ContrastiveRecipe, train_cells: int) -> int:
+    """Return how many epochs training takes at most, the last of which may be cut short."""
+    batches = train_cells // min(recipe.batch_size, train_cells)
+    return recipe.epochs if recipe.steps is None else -(-recipe.steps // batches)
+
+
+def train_stack(
+    cells: StackCells,
+    state: StackState,
+    shape: PairShape,
+    recipe: ContrastiveRecipe,
+    *,
+    keeper: StateKeeper | None = None,
+    observe: Callable[[StackState], None] | None = None,
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Train a stack from a state to the end; models that stop leave it.
+
+    Yields
+    ------
+    seed : int
+    tensors : dict of str to ndarray
+        As `model_tensors` describes.
+    """
+    engine = StackEngine(cells, state, shape, recipe)
+    epochs = state.history.shape[1]
+    while state.epoch < epochs:
+        losses, temperatures = engine.run_epoch(state.epoch)
+        state = record_epoch(state, losses, temperatures, engine.evaluate())
+        if observe:
+            observe(state)
+        failed = name_failures(state, losses, shape, recipe)
+        leaving = failed | stopping(state, recipe) if state.epoch < epochs else failed
+        if leaving:
+            gone = state.take(sorted(leaving))
+            stay = [model for model in range(len(state.seeds)) if model not in leaving]
+            yield from model_tensors(cells.take(sorted(leaving)), gone, shape, recipe)
+            if keeper:
+                keeper.discard(state.seeds)
+            cells, state = cells.take(stay), state.take(stay)
+            if not stay:
+                return
+            if keeper:
+                keeper.keep(state.as_arrays())
+            engine = StackEngine(cells, state, shape, recipe)
+        elif keeper and state.epoch < epochs:
+            keeper.offer(state.as_arrays)
+    if keeper:
+        keeper.keep(state.as_arrays())
+    yield from model_tensors(cells, state, shape, recipe)
+    if keeper:
+        keeper.discard(state.seeds)
+
+
+def record_epoch(
+    state: StackState,
+    losses: torch.Tensor,
+    temperatures: torch.Tensor,
+    seen: dict[str, torch.Tensor],
+) -> StackState:
+    """Return the state after an epoch: what was seen of it, and the best weights so far."""
+    seen = {"loss": losses.mean(dim=0), "temperature": temperatures.mean(dim=0), **seen}
+    # A model that failed has no numbers for the epoch in which it did.
+    failed = ~torch.isfinite(losses).all(dim=0)
+    for quantity, name in enumerate(HISTORY):
+        state.history[quantity, state.epoch] = seen[name].masked_fill(failed, torch.nan)
+    better = seen["held_out_loss"] < state.best_loss
+    best = state.best_parameters
+    if best.shape[1]:
+        best = torch.where(better[:, None], state.parameters, best)
+    return replace(
+        state,
+        epoch=state.epoch + 1,
+        best_parameters=best,
+        best_loss=torch.where(better, seen["held_out_loss"], state.best_loss),
+        best_epoch=torch.where(better, state.epoch + 1, state.best_epoch),
+    )
+
+
+def name_failures(
+    state: StackState, losses: torch.Tensor, shape: PairShape, recipe: ContrastiveRecipe
+) -> set[int]:
+    """Return the models whose loss is no longer finite, and say which and since when."""
+    failed = set()
+    for step, model in (~torch.isfinite(losses)).nonzero().tolist():
+        if model not in failed:
+            failed.add(model)
+            total = (state.epoch - 1) * len(losses) + step + 1
+            logger.error(
+                "%s, d = %d, seed %d: the loss is not finite at step %d; this model stops as failed, "
+                "the others go on",
+                recipe.name,
+                shape.rna.outputs,
+                state.seeds[model],
+                total,
+            )
+    return failed
+
+
+def stopping(state: StackState, recipe: ContrastiveRecipe) -> set[int]:
+    """Return the models whose held-out loss has not improved for as long as the recipe waits."""
+    if recipe.patience is None:
+        return set()
+    waited = state.epoch - state.best_epoch
+    return set((waited >= recipe.patience).nonzero().flatten().tolist())
+
+
+def model_tensors(
+    cells: StackCells, state: StackState, shape: PairShape, recipe: ContrastiveRecipe
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Yield what is stored of each model of a stack.
+
+    Yields
+    ------
+    seed : int
+    tensors : dict of str to ndarray
+        ``rna.<layer>.weight`` and so on, ``mean_norm.rna`` and ``mean_norm.prot`` over the
+        normaliser cells, the ``temperature``, and ``history.<quantity>`` for each of
+        `quantities.HISTORY`, shape (epochs,), missing (nan) after the last epoch trained, with
+        ``history.chance_loss`` beside, the loss of a model that tells nothing apart. Those of
+        the best epoch where the recipe stops early; nothing but nan for a model that failed.
+    """
+    parameters = state.parameters
+    if recipe.patience is not None:
+        parameters = state.best_parameters
+    failed = torch.isnan(state.history[0, state.epoch - 1])
+    parameters = parameters.masked_fill(failed[:, None], torch.nan)
+
+    engine = StackEngine(cells, replace(state, parameters=parameters), shape, recipe)
+    rna_norm, prot_norm = engine.mean_norms()
+    temperature = temperature_of(parameters[:, -1], recipe).masked_fill(failed, torch.nan)
+    rna, prot = shape.encoders(parameters)
+    # A model that tells nothing apart has the log of the batch size.
+    chance_loss = torch.tensor(engine.batch_size).log()
+    for model, seed in enumerate(state.seeds):
+        tensors = {
+            **{f"rna.{name}": tensor for name, tensor in rna.tensors_of(model).items()},
+            **{f"prot.{name}": tensor for name, tensor in prot.tensors_of(model).items()},
+            "mean_norm.rna": rna_norm[model],
+            "mean_norm.prot": prot_norm[model],
+            "temperature": temperature[model],
+            **{f"history.{name}": state.history[q, :, model] for q, name in enumerate(HISTORY)},
+            "history.chance_loss": chance_loss,
+        }
+        # Copies: the tensors are views of the stack.
+        yield seed, {name: np.array(t.cpu().numpy(), order="C") for name, t in tensors.items()}

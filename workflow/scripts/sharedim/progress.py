@@ -1,0 +1,66 @@
+"""How far training is: a bar on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from sharedim.training import Progress
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 30
+SECONDS_BETWEEN_DRAWINGS = 0.5
+BAR = "{desc}: {percentage:3.0f} %|{bar}| {postfix}, {elapsed} gone, {remaining} left"
+
+
+@contextmanager
+def shown(name: str) -> Iterator[Callable[[Progress], None]]:
+    """Give a function to be told of progress; show it until the block ends.
+
+    Parameters
+    ----------
+    name : str
+        What is in training, in a word or two.
+    """
+    started = last_line = time.monotonic()
+    # With nobody at the terminal the bar keeps silent.
+    with tqdm(
+        desc=name,
+        total=1.0,
+        bar_format=BAR,
+        mininterval=SECONDS_BETWEEN_DRAWINGS,
+        miniters=0,
+        leave=False,
+        disable=not sys.stderr.isatty(),
+        file=sys.stderr,
+    ) as bar:
+
+        def observe(progress: Progress) -> None:
+            nonlocal last_line
+            bar.set_postfix_str(sentence(progress), refresh=False)
+            bar.update(progress.share - bar.n)
+            now = time.monotonic()
+            if now - last_line >= SECONDS_BETWEEN_LINES:
+                last_line = now
+                left = (now - started) * (1 - progress.share) / progress.share
+                logger.info("%s, about %s left", sentence(progress), timedelta(seconds=round(left)))
+
+        yield observe
+
+
+def sentence(progress: Progress) -> str:
+    """Say where training stands."""
+    return (
+        f"{progress.models_done} of {progress.models} models done, {progress.stack} at epoch "
+        f"{progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}, "
+        f"temperature {progress.temperature:.3f}"
+    )

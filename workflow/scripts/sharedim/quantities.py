@@ -1,0 +1,16 @@
+"""What is recorded of every model after every epoch of training."""
+
+from __future__ import annotations
+
+HISTORY = (
+    # Means over the steps of the epoch: the loss of the batch in nats, and the temperature.
+    "loss",
+    "temperature",
+    # On normaliser cells, whose pairs are never trained on; see `sharedim.engine.StackEngine.evaluate`.
+    "held_out_loss",
+    "alignment",
+    "norm_mean_rna",
+    "norm_spread_rna",
+    "norm_mean_prot",
+    "norm_spread_prot",
+)

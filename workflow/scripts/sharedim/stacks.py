@@ -1,0 +1,212 @@
+"""A stack of models in training: what each sees of the cells, and all that training changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from sharedim.cca import fit_cca
+from sharedim.encoders import EncoderShape, EncoderStack, initial_encoder, stack_tensors
+from sharedim.quantities import HISTORY
+from sharedim.recipes import ContrastiveRecipe
+from sharedim.splits import Split
+
+
+@dataclass(frozen=True)
+class StackCells:
+    """The features that each of S models sees, RNA first, each with a last column of ones.
+
+    Attributes
+    ----------
+    train, normaliser : tuple of two Tensor, each of shape (S, cells, features + 1)
+    """
+
+    train: tuple[torch.Tensor, torch.Tensor]
+    normaliser: tuple[torch.Tensor, torch.Tensor]
+
+    @classmethod
+    def gather(
+        cls, rna: np.ndarray, prot: np.ndarray, splits: list[Split], device: torch.device
+    ) -> StackCells:
+        """Copy the models' rows, and no others, out of features that may lie on disk."""
+        train, normaliser = [], []
+        for features in (rna, prot):
+            train.append(_rows(features, [split.train for split in splits], device))
+            normaliser.append(_rows(features, [split.normaliser for split in splits], device))
+        return cls(tuple(train), tuple(normaliser))
+
+    def take(self, models: list[int]) -> StackCells:
+        """Return the cells of some of the models."""
+        return StackCells(
+            tuple(side[models] for side in self.train),
+            tuple(side[models] for side in self.normaliser),
+        )
+
+
+def _rows(features: np.ndarray, rows: list[np.ndarray], device: torch.device) -> torch.Tensor:
+    gathered = np.empty((len(rows), len(rows[0]), features.shape[1] + 1), dtype=features.dtype)
+    for model, chosen in enumerate(rows):
+        gathered[model, :, :-1] = features[chosen]
+    gathered[:, :, -1] = 1
+    return torch.from_numpy(gathered).to(device)
+
+
+@dataclass(frozen=True)
+class PairShape:
+    """Shapes of the two encoders of a model, whose numbers lie in one row with s behind them."""
+
+    rna: EncoderShape
+    prot: EncoderShape
+
+    @classmethod
+    def of(
+        cls, rna_features: int, prot_features: int, dim: int, recipe: ContrastiveRecipe
+    ) -> PairShape:
+        """Return the shapes a recipe asks for."""
+        hidden = (recipe.hidden_width,) * recipe.hidden_layers
+        return cls(
+            EncoderShape(rna_features, hidden, dim, recipe.linear_skip),
+            EncoderShape(prot_features, hidden, dim, recipe.linear_skip),
+        )
+
+    @property
+    def parameters(self) -> int:
+        """Numbers a model has."""
+        return self.rna.parameters + self.prot.parameters + 1
+
+    def encoders(self, parameters: torch.Tensor) -> tuple[EncoderStack, EncoderStack]:
+        """Return both stacks as views of the parameters, shape (S, self.parameters)."""
+        border = self.rna.parameters
+        return (
+            EncoderStack(self.rna, parameters[:, :border]),
+            EncoderStack(self.prot, parameters[:, border:-1]),
+        )
+
+
+@dataclass(frozen=True)
+class StackState:
+    """All that training changes in a stack of S models, after a number of finished epochs.
+
+    Attributes
+    ----------
+    seeds : list of int, length S
+    epoch : int
+        Finished epochs.
+    parameters, first_moment, second_moment : Tensor, shape (S, P)
+        The models, one a row as `PairShape` says, and the optimiser's averages.
+    best_parameters : Tensor, shape (S, P)
+        The models at the epoch of least held-out loss; only where the recipe stops early, else
+        without columns.
+    best_loss : Tensor, shape (S,)
+        That loss, infinite before the first epoch.
+    best_epoch : Tensor of int64, shape (S,)
+        That epoch.
+    history : Tensor, shape (len(HISTORY), epochs, S)
+        What was seen after each epoch, missing (nan) for those to come.
+    """
+
+    seeds: list[int]
+    epoch: int
+    parameters: torch.Tensor
+    first_moment: torch.Tensor
+    second_moment: torch.Tensor
+    best_parameters: torch.Tensor
+    best_loss: torch.Tensor
+    best_epoch: torch.Tensor
+    history: torch.Tensor
+
+    @classmethod
+    def start(
+        cls, seeds: list[int], parameters: torch.Tensor, epochs: int, *, keeps_best: bool
+    ) -> StackState:
+        """Return the state of untrained models."""
+        models = len(seeds)
+        return cls(
+            seeds=list(seeds),
+            epoch=0,
+            parameters=parameters,
+            first_moment=torch.zeros_like(parameters),
+            second_moment=torch.zeros_like(parameters),
+            best_parameters=parameters.clone() if keeps_best else parameters[:, :0].clone(),
+            best_loss=torch.full_like(parameters[:, 0], torch.inf),
+            best_epoch=torch.zeros(models, dtype=torch.int64, device=parameters.device),
+            history=parameters.new_full((len(HISTORY), epochs, models), torch.nan),
+        )
+
+    def take(self, models: list[int]) -> StackState:
+        """Return the state of some of the models."""
+        tensors = {name: tensor[models] for name, tensor in self._by_model().items()}
+        seeds = [self.seeds[model] for model in models]
+        return replace(self, seeds=seeds, history=self.history[:, :, models], **tensors)
+
+    def as_arrays(self) -> dict[str, np.ndarray]:
+        """Return everything as arrays, for a file."""
+        tensors = {**self._by_model(), "history": self.history}
+        arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        return {**arrays, "seeds": np.array(self.seeds), "epoch": np.array(self.epoch)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], device: torch.device) -> StackState:
+        """Return the state that `as_arrays` was asked for."""
+        numbers = {"seeds": arrays["seeds"].tolist(), "epoch": int(arrays["epoch"])}
+        tensors = {
+            name: torch.tensor(array, device=device)
+            for name, array in arrays.items()
+            if name not in numbers
+        }
+        return cls(**numbers, **tensors)
+
+    def _by_model(self) -> dict[str, torch.Tensor]:
+        """Return the tensors whose first axis is the models."""
+        return {
+            name: getattr(self, name)
+            for name in (
+                "parameters",
+                "first_moment",
+                "second_moment",
+                "best_parameters",
+                "best_loss",
+                "best_epoch",
+            )
+        }
+
+
+def initial_parameters(
+    seeds: list[int], shape: PairShape, cells: StackCells, recipe: ContrastiveRecipe
+) -> torch.Tensor:
+    """Draw the untrained models, each from its own seed's generator, or start them from CCA.
+
+    Returns
+    -------
+    Tensor, shape (S, shape.parameters)
+        On the device of the cells, s being 0.
+    """
+    rna, prot = [], []
+    for model, seed in enumerate(seeds):
+        generator = torch.Generator().manual_seed(seed)
+        pair = [initial_encoder(side, generator) for side in (shape.rna, shape.prot)]
+        if recipe.start == "cca":
+            _start_from_cca(pair, [side[model] for side in cells.train], recipe)
+        rna.append(pair[0])
+        prot.append(pair[1])
+    stacks = [EncoderStack.from_tensors(stack_tensors(side)).parameters for side in (rna, prot)]
+    scale = torch.zeros(len(seeds), 1)
+    reference = cells.train[0]
+    return torch.cat([*stacks, scale], dim=1).to(reference.device, reference.dtype)
+
+
+def _start_from_cca(
+    pair: list[dict[str, torch.Tensor]], train: list[torch.Tensor], recipe: ContrastiveRecipe
+) -> None:
+    """Make the linear part of both encoders the closed-form CCA of the training cells."""
+    x, y = (side[:, :-1].cpu().double().numpy() for side in train)
+    last = f"{recipe.hidden_layers}."
+    dim = len(pair[0][f"{last}bias"])
+    weights = fit_cca(x, y, dim, recipe.start_ridge)[:2]
+    for tensors, weight, features in zip(pair, weights, (x, y), strict=True):
+        tensors[f"{last}weight"].zero_()
+        linear = "skip.weight" if recipe.linear_skip else f"{last}weight"
+        tensors[linear].copy_(torch.from_numpy(weight))
+        tensors[f"{last}bias"].copy_(torch.from_numpy(-weight @ features.mean(axis=0)))

@@ -3,13 +3,15 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: help run test lint format clean
+.PHONY: help run test lint format bench bench-gpu clean
 
 help:
 	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
 	@echo "make test    every check and test"
 	@echo "make lint    the checks alone"
 	@echo "make format  let ruff and snakefmt format the code"
+	@echo "make bench   time training against a plain loop, as ratios within one run"
+	@echo "make bench-gpu   time the paper's grid on a GPU; needs a Python with PyTorch and numpy alone"
 	@echo "make clean   remove the environment (results stay)"
 
 run: .venv/ready
@@ -25,6 +27,16 @@ lint: .venv/test-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+bench: .venv/ready
+	$(BIN)/python tests/bench/bench_cpu.py --threads 1
+	$(BIN)/python tests/bench/bench_cpu.py --threads 2
+	$(BIN)/python tests/bench/large_batch.py 65536
+	$(BIN)/python tests/bench/many_cells.py 100000 1000000
+
+# With the Python of a GPU machine: make bench-gpu PYTHON=python
+bench-gpu:
+	$(PYTHON) tests/bench/bench_gpu.py
 
 format: .venv/test-ready
 	$(BIN)/ruff check --fix .

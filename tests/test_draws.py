@@ -8,10 +8,10 @@ import torch
 from simulated_pairs import paired_features
 
 from sharedim.draws import draw_epoch, dropout_threshold, samples_normaliser
+from sharedim.engine import StackEngine
 from sharedim.recipes import PAPER, PAPER_SAMPLED
 from sharedim.splits import split_cells
 from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
-from sharedim.training import StackEngine
 
 BUSY = replace(PAPER_SAMPLED, reshuffle=True, dropout=0.3, normaliser_cells=50)
 

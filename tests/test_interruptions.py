@@ -22,11 +22,11 @@ from simulated_pairs import paired_features
 
 from sharedim import training
 from sharedim.checkpoints import ModelBlock, StackFiles, complete_block, read_block, write_block
-from sharedim.engine import StackEngine
 from sharedim.errors import InputError, StorageError
 from sharedim.processes import alone
 from sharedim.recipes import PAPER
 from sharedim.splits import split_cells
+from sharedim.threads import SharedEngine
 from sharedim.training import train_seeds
 
 QUICK = replace(PAPER, name="quick", epochs=6, learning_rate=1e-3, batch_size=64)
@@ -189,7 +189,7 @@ def test_a_model_that_fails_stops_alone_and_is_named(caplog):
 
 
 def test_out_of_gpu_memory_halves_the_stack(monkeypatch, caplog):
-    class SmallMemory(StackEngine):
+    class SmallMemory(SharedEngine):
         def __init__(self, cells, *rest):
             if len(cells.train[0]) > 2:
                 raise torch.OutOfMemoryError("CUDA out of memory")
@@ -197,7 +197,7 @@ def test_out_of_gpu_memory_halves_the_stack(monkeypatch, caplog):
 
     rna, prot = paired_features()
     expected = dict(train_seeds(rna, prot, recipe=QUICK, dim=3, seeds=[0, 1, 2, 3, 4]))
-    monkeypatch.setattr(training, "StackEngine", SmallMemory)
+    monkeypatch.setattr(training, "SharedEngine", SmallMemory)
     found = dict(train_seeds(rna, prot, recipe=QUICK, dim=3, seeds=[0, 1, 2, 3, 4]))
     assert list(found) == [0, 1, 2, 3, 4]
     assert "out of GPU memory with 5 models at once: trying half as many" in caplog.text
@@ -206,13 +206,37 @@ def test_out_of_gpu_memory_halves_the_stack(monkeypatch, caplog):
         np.testing.assert_allclose(found[seed]["history.loss"], tensors["history.loss"], rtol=1e-4)
 
 
+def test_out_of_gpu_memory_later_repeats_no_finished_seed(monkeypatch, tmp_path):
+    class FullOnce(SharedEngine):
+        made = 0
+
+        def __init__(self, cells, *rest):
+            FullOnce.made += 1
+            # The first trains; the second takes the weights of those that stop; the third goes on.
+            if FullOnce.made == 3:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            super().__init__(cells, *rest)
+
+    rna, prot = (side.astype(np.float64) for side in paired_features())
+    recipe = replace(QUICK, learning_rate=0.02, epochs=60, patience=4)
+    expected = dict(train_seeds(rna, prot, recipe=recipe, dim=3, seeds=[0, 1, 2, 3]))
+    monkeypatch.setattr(training, "SharedEngine", FullOnce)
+    keeper = StackFiles(tmp_path, {"recipe": "quick"}, "engine", every=0)
+    found = list(train_seeds(rna, prot, recipe=recipe, dim=3, seeds=[0, 1, 2, 3], keeper=keeper))
+    assert sorted(seed for seed, _ in found) == [0, 1, 2, 3]
+    for seed, tensors in found:
+        np.testing.assert_allclose(
+            tensors["rna.0.weight"], expected[seed]["rna.0.weight"], rtol=1e-5
+        )
+
+
 def test_a_model_that_no_memory_holds_is_one_sentence(monkeypatch):
-    class NoMemory(StackEngine):
+    class NoMemory(SharedEngine):
         def __init__(self, *_):
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     rna, prot = paired_features()
-    monkeypatch.setattr(training, "StackEngine", NoMemory)
+    monkeypatch.setattr(training, "SharedEngine", NoMemory)
     with pytest.raises(InputError, match="cannot hold even one model"):
         list(train_seeds(rna, prot, recipe=QUICK, dim=3, seeds=[0, 1]))
 

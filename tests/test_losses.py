@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import math
+import os
+import re
+import subprocess
+import sys
 
 import pytest
 import torch
+from places import REPOSITORY
 from torch.nn.functional import cross_entropy
 
 from sharedim.losses import infonce
@@ -112,3 +117,16 @@ def test_large_similarities_do_not_overflow():
     cells = 100 * torch.eye(20)[None]
     assert infonce(cells, cells, torch.full((1,), 0.01)).item() == pytest.approx(0, abs=1e-6)
     assert torch.isfinite(infonce(cells, -cells, torch.full((1,), 0.01))).all()
+
+
+def test_memory_is_linear_in_the_batch():
+    # Twice the pairs: the similarities alone would need 0.25 GB, then 1 GB.
+    needed = []
+    for pairs in (8_192, 16_384):
+        done = subprocess.run(
+            [sys.executable, str(REPOSITORY / "tests/bench/large_batch.py"), str(pairs)],
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow/scripts")},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        needed.append(float(re.search(r"\((\d+) MB of it", done.stdout)[1]))
+    assert max(needed) < 150

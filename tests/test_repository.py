@@ -29,6 +29,7 @@ ENGINE = {
     "recipes",
     "splits",
     "stacks",
+    "threads",
     "training",
 }
 TEMPLATES = {"templates/report.html.j2"}

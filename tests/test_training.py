@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,8 @@ from sharedim.recipes import PAPER, ContrastiveRecipe
 from sharedim.retrieval import rivals
 from sharedim.splits import Split, split_cells
 from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
-from sharedim.training import choose_device, epochs_of, train_seeds
+from sharedim.threads import SharedEngine
+from sharedim.training import choose_device, choose_precision, epochs_of, train_seeds
 
 QUICK = replace(PAPER, name="quick", epochs=25, learning_rate=1e-3, batch_size=64)
 
@@ -114,21 +116,37 @@ def test_every_option_follows_the_naive_loop(name):
         assert len(losses) == 17
 
 
-def test_the_mean_norm_in_chunks_and_threads_is_the_mean_norm():
-    # More cells than a chunk, and not a multiple; several threads take models of their own.
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_share_the_models_out(threads):
+    rna, prot = (side.astype(np.float64) for side in paired_features())
+    splits = [split_cells(len(rna), seed) for seed in range(5)]
+    alone = engine_for(rna, prot, splits, QUICK, 3)
+    like = engine_for(rna, prot, splits, QUICK, 3)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    shared = SharedEngine(like.cells, like.state, alone.shape, QUICK)
+    found = shared.run_epoch(0)
+    seen, norms = shared.evaluate(), shared.mean_norms()
+    assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert [len(part.state.seeds) for part in shared.parts] == {2: [2, 3], 3: [1, 2, 2]}[threads]
+    torch.testing.assert_close(found, alone.run_epoch(0))
+    torch.testing.assert_close(seen, alone.evaluate())
+    torch.testing.assert_close(norms, alone.mean_norms())
+    # The parts train the stack's own state.
+    torch.testing.assert_close(like.state.parameters, alone.state.parameters)
+    assert not torch.equal(like.state.first_moment, torch.zeros_like(like.state.first_moment))
+
+
+def test_the_mean_norm_in_chunks_is_the_mean_norm():
+    # More cells than a chunk, and not a multiple.
     rng = np.random.default_rng(0)
     rna, prot = (rng.normal(size=(5_000, width)) for width in (9, 4))
     rows = np.arange(5_000)
     splits = [Split(train=rows[:100], normaliser=rows[100:], test=rows[:0])] * 3
-    gradients = []
-    before = torch.get_num_threads()
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        engine = engine_for(rna, prot, splits, QUICK, 3)
-        norms = engine.norm_passes[0].mean_with_gradient(engine.cells.normaliser[0])
-        torch.set_num_threads(before)
-        gradients.append(engine.norm_passes[0].gradient)
-    torch.testing.assert_close(gradients[0].parameters, gradients[1].parameters)
+    engine = engine_for(rna, prot, splits, QUICK, 3)
+    assert not engine.norm_passes[0].whole
+    norms = engine.norm_passes[0].mean_with_gradient(engine.cells.normaliser[0])
     for model in range(3):
         tensors = engine.encoders[0].tensors_of(model)
         tensors = {name: t.detach().clone().requires_grad_() for name, t in tensors.items()}
@@ -139,7 +157,7 @@ def test_the_mean_norm_in_chunks_and_threads_is_the_mean_norm():
         mean = hidden.norm(dim=1).mean()
         mean.backward()
         torch.testing.assert_close(norms[model], mean.detach())
-        for name, gradient in gradients[0].tensors_of(model).items():
+        for name, gradient in engine.norm_passes[0].gradient.tensors_of(model).items():
             torch.testing.assert_close(gradient, tensors[name].grad, rtol=1e-7, atol=1e-12)
 
 
@@ -175,6 +193,24 @@ def test_a_seed_does_not_depend_on_its_block_mates():
     assert sorted(together) == [0, 1, 2, 3, 4, 5]
     for name, expected in together[5].items():
         np.testing.assert_allclose(alone[5][name], expected, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_features_on_disk_are_read_where_they_are_used(tmp_path):
+    rng = np.random.default_rng(0)
+    recipe = replace(QUICK, steps=3, normaliser_cells=64)
+    sides = [rng.standard_normal((200_000, width), dtype=np.float32) for width in (40, 10)]
+    for name, side in zip("xy", sides, strict=True):
+        np.save(tmp_path / f"{name}.npy", side)
+    [(_, expected)] = train_seeds(*sides, recipe=recipe, dim=2, seeds=[0])
+    mapped = [np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "xy"]
+    tracemalloc.start()
+    [(_, found)] = train_seeds(*mapped, recipe=recipe, dim=2, seeds=[0])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # 18,000 cells are gathered, and an order of all 200,000 is drawn; the features are 40 MB.
+    assert peak < 12e6
+    for name, tensor in expected.items():
+        assert np.array_equal(tensor, found[name], equal_nan=True), name
 
 
 def test_different_seeds_give_different_models():
@@ -215,6 +251,14 @@ def test_an_unknown_device_is_refused(monkeypatch):
         choose_device()
     monkeypatch.setenv("SHAREDIM_DEVICE", "cpu")
     assert choose_device().type == "cpu"
+
+
+def test_an_unknown_precision_is_refused(monkeypatch):
+    monkeypatch.setenv("SHAREDIM_PRECISION", "double")
+    with pytest.raises(InputError, match="not a precision; use highest, high, medium"):
+        choose_precision()
+    monkeypatch.delenv("SHAREDIM_PRECISION")
+    assert choose_precision() == "highest"
 
 
 def test_test_cells_do_not_influence_training():

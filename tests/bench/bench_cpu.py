@@ -14,10 +14,10 @@ from dataclasses import replace
 import torch
 from naive import naive_step
 
-from sharedim.engine import StackEngine
 from sharedim.recipes import PAPER, ContrastiveRecipe
 from sharedim.splits import Split
 from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
+from sharedim.threads import SharedEngine
 from sharedim.training import MODELS_PER_STACK
 
 FEATURES = (200, 24)
@@ -29,7 +29,7 @@ def features() -> list[torch.Tensor]:
     return [torch.randn(TRAIN + NORMALISER, width, generator=generator) for width in FEATURES]
 
 
-def engine_of(recipe: ContrastiveRecipe, models: int, steps: int) -> StackEngine:
+def engine_of(recipe: ContrastiveRecipe, models: int, steps: int) -> SharedEngine:
     """Return an engine whose epoch has so many steps."""
     rows = torch.arange(TRAIN + NORMALISER).numpy()
     split = Split(train=rows[: steps * recipe.batch_size], normaliser=rows[TRAIN:], test=rows[:0])
@@ -39,7 +39,7 @@ def engine_of(recipe: ContrastiveRecipe, models: int, steps: int) -> StackEngine
     seeds = list(range(models))
     parameters = initial_parameters(seeds, shape, cells, recipe)
     state = StackState.start(seeds, parameters, recipe.epochs, keeps_best=False)
-    return StackEngine(cells, state, shape, recipe)
+    return SharedEngine(cells, state, shape, recipe)
 
 
 def main() -> None:

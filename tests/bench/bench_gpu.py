@@ -1,8 +1,8 @@
 """How long the paper's grid of 750 models takes on this GPU; needs PyTorch and numpy alone.
 
 First 300 steps of every output dimension with 25 and with 50 models, then one whole dimension of 50
-models, then the same dimension with tensor cores, whose scores are set beside. Ends within eight
-minutes: what there is no time for is left out and said.
+models, then the same dimension with tensor cores, whose scores are set beside, and last how many cells
+a pass had best take at once. Ends within eight minutes: what there is no time for is left out and said.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
+from sharedim import passes
+from sharedim.engine import StackEngine
 from sharedim.recipes import PAPER
 from sharedim.retrieval import top_share_matching
 from sharedim.splits import split_cells
-from sharedim.training import PairShape, StackEngine, choose_device, prepare_stack
+from sharedim.stacks import PairShape
+from sharedim.training import choose_device, prepare_stack
 
 CELLS, FEATURES, SHARED = 30_672, (200, 24), 10
 DIMS = [1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 34, 37, 40, 44]
@@ -154,6 +157,19 @@ class Bench:
                 f"{train.mean():.4f}, {train.std():.4f}       {test.mean():.4f}, {test.std():.4f}"
             )
 
+    def chunks(self, dim: int, models: int) -> None:
+        """Time passes over fewer normaliser cells at once, which stay in the GPU's cache."""
+        print(f"\ncells a pass takes at once (passes.GPU_CHUNK): d = {dim}, {models} models")
+        usual = passes.GPU_CHUNK
+        for chunk in (1_000, 2_000, 4_000, 8_000):
+            if self.left() < 20:
+                print("  no time left for the rest")
+                break
+            passes.GPU_CHUNK = chunk
+            step = self.seconds(self.engine(dim, models), self.steps) / self.steps
+            print(f"{chunk:6d}: {step * 1e3:.3f} ms a step")
+        passes.GPU_CHUNK = usual
+
     def matching(self, engine: StackEngine, model: int) -> tuple[float, float]:
         """Return top-0.5 % matching of a model on 2,000 training and 2,000 held-out cells."""
         split = split_cells(CELLS, model)
@@ -200,6 +216,8 @@ def main() -> None:
         bench.grid(arguments.dims, models)
     dim = WHOLE_DIM if WHOLE_DIM in arguments.dims else arguments.dims[-1]
     bench.whole_dimension(dim, max(arguments.models), arguments.epochs)
+    if cuda:
+        bench.chunks(dim, max(arguments.models))
 
 
 if __name__ == "__main__":

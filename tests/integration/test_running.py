@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import mudata
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
-from checkout import copy_of_the_workflow
+from checkout import SNAKEMAKE, copy_of_the_workflow
 from safetensors import safe_open
 
 CONFIG = """
@@ -178,6 +181,40 @@ def test_reading_the_cells_again_retrains_nothing(finished):
     log = log_of(finished, "train_encoders", "paper", "dim2", "seeds0-2.log")
     assert "taken over, already finished: seeds [0, 1, 2]" in log
     assert "to fit" not in log
+
+
+def processes_in(checkout):
+    """Return the processes that run a script of this copy of the workflow."""
+    running = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cwd() == str(checkout.path) and process.is_running():
+                running.append(process)
+    return running
+
+
+def test_a_killed_snakemake_leaves_no_job_behind(finished):
+    arguments = ("--configfile", "tiny.yaml", "--config", "dims=[5]", "seeds=25", "recipes=paper")
+    log = finished.path / "logs/tiny/train_encoders/paper/dim5/seeds0-24.log"
+    run = subprocess.Popen(
+        [SNAKEMAKE, "--cores", "1", *arguments, "--until", "train_encoders"],
+        cwd=finished.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (log.exists() and "to fit" in log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    jobs = [process for process in processes_in(finished) if process.pid != run.pid]
+    assert jobs
+    # Snakemake alone, as a crash or a kernel short of memory would; its jobs are not told.
+    run.kill()
+    run.wait()
+    gone, alive = psutil.wait_procs(jobs, timeout=20)
+    assert not alive
+    assert len(gone) == len(jobs)
+    assert "is gone: ending" in log.read_text()
+    assert finished.snakemake("--unlock", *arguments).code == 0
+    again = finished.snakemake("-n", *arguments, "--rerun-incomplete")
+    assert again.jobs["train_encoders"] == 1
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,7 @@ LIBRARY = {
         "stacks.py",
         "tables.py",
         "templates/report.html.j2",
+        "threads.py",
         "training.py",
     )
 }

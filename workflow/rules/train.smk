@@ -40,6 +40,7 @@ rule train_encoders:
             "quantities.py",
             "splits.py",
             "stacks.py",
+            "threads.py",
             "training.py",
         ),
         code=code_hash("checkpoints.py", "history.py", "recipes.py"),

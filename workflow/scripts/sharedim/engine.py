@@ -63,7 +63,7 @@ class StackEngine:
     def __init__(
         self, cells: StackCells, state: StackState, shape: PairShape, recipe: ContrastiveRecipe
     ) -> None:
-        self.cells, self.state, self.recipe = cells, state, recipe
+        self.cells, self.state, self.shape, self.recipe = cells, state, shape, recipe
         models, self.train_cells = cells.train[0].shape[:2]
         self.normaliser_cells = cells.normaliser[0].shape[1]
         self.batch_size = min(recipe.batch_size, self.train_cells)
@@ -83,9 +83,7 @@ class StackEngine:
             self.batch_passes.append(EncoderPass(encoder, into, buffers))
         self._allocate_inputs(models)
         self._make_optimiser()
-        self._run = self._step
-        if self.device.type == "cuda":
-            self._run = self._as_graph()
+        self._run = None
 
     def _allocate_inputs(self, models: int) -> None:
         """Make the buffers that a step reads and writes, at the same place in every step."""
@@ -128,6 +126,8 @@ class StackEngine:
         losses, temperatures : Tensor, shape (steps of the epoch, S)
             Batch loss in nats and temperature of every step, before its update.
         """
+        if self._run is None:
+            self._run = self._as_graph() if self.device.type == "cuda" else self._step
         draws = draw_epoch(
             self.state.seeds,
             epoch,

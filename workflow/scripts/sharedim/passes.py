@@ -6,16 +6,15 @@ ones, so that a layer with its bias is one matrix product and so is its gradient
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import torch
 
 from sharedim.encoders import EncoderShape, EncoderStack
 
-# Cells that a pass over one model takes at once on a CPU.
+# Cells that a pass over one model takes at once on a CPU, and over a whole stack on a GPU.
 CPU_CHUNK = 2000
+GPU_CHUNK = 8000
 
 _mask_where_relu_was_off = torch.ops.aten.threshold_backward.grad_input
 
@@ -153,7 +152,7 @@ class NormPass:
     The mean norm enters the loss as one scalar a model, so its gradient can be finished chunk by
     chunk, to be scaled once the loss is known: no activation outlives its chunk. A GPU takes the
     whole stack at once, as a CPU does when the cells are few; many it takes one model after the
-    other, in chunks small enough for its caches, and several threads each take models of their own.
+    other, in chunks small enough for its caches.
 
     Parameters
     ----------
@@ -165,23 +164,13 @@ class NormPass:
 
     def __init__(self, encoders: EncoderStack, cells: int) -> None:
         parameters, shape = encoders.parameters, encoders.shape
+        models = len(parameters)
         self.gradient = EncoderStack(shape, torch.zeros(parameters.shape).to(parameters))
-        self.models = len(parameters)
-        self.threads = 1
         self.whole = parameters.device.type != "cpu" or cells <= CPU_CHUNK
-        if not self.whole:
-            self.threads = min(torch.get_num_threads(), self.models)
-            room = [
-                PassBuffers(shape, (), min(CPU_CHUNK, cells), parameters)
-                for _ in range(self.threads)
-            ]
-            self.passes = [
-                EncoderPass(encoders, self.gradient, room[model % self.threads], model)
-                for model in range(self.models)
-            ]
-        else:
-            buffers = PassBuffers(shape, (self.models,), cells, parameters)
-            self.passes = [EncoderPass(encoders, self.gradient, buffers)]
+        chunk = min(cells, CPU_CHUNK if parameters.device.type == "cpu" else GPU_CHUNK)
+        room = PassBuffers(shape, (models,) if self.whole else (), chunk, parameters)
+        chosen = [None] if self.whole else range(models)
+        self.passes = [EncoderPass(encoders, self.gradient, room, model) for model in chosen]
 
     def mean_with_gradient(self, cells: torch.Tensor) -> torch.Tensor:
         """Return the mean norm of each model's outputs and leave its gradient in ``gradient``.
@@ -196,38 +185,15 @@ class NormPass:
         Tensor, shape (S,)
         """
         self.gradient.parameters.zero_()
-        return torch.stack(self._by_pass(_mean_norm_of, cells)).flatten()
+        own = [cells] if self.whole else cells
+        means = [_mean_norm_of(one, part) for one, part in zip(self.passes, own, strict=True)]
+        return torch.stack(means).flatten()
 
     def encode(self, cells: torch.Tensor) -> torch.Tensor:
         """Encode any number of cells, shape (S, n, inputs + 1), to shape (S, n, d)."""
-        return torch.stack(self._by_pass(_encoded, cells)).reshape(*cells.shape[:2], -1)
-
-    def _by_pass(
-        self, work: Callable[[EncoderPass, torch.Tensor], torch.Tensor], cells: torch.Tensor
-    ) -> list[torch.Tensor]:
-        """Let every pass work on the cells of its models."""
-        if self.whole:
-            return [work(self.passes[0], cells)]
-        if self.threads == 1:
-            return [work(one, own) for one, own in zip(self.passes, cells, strict=True)]
-
-        def share(thread: int) -> list[torch.Tensor]:
-            own = range(thread, self.models, self.threads)
-            return [work(self.passes[model], cells[model]) for model in own]
-
-        threads = torch.get_num_threads()
-        # Products this small gain more from a thread a model than from threads within.
-        torch.set_num_threads(1)
-        try:
-            shares = list(_pool(self.threads).map(share, range(self.threads)))
-        finally:
-            torch.set_num_threads(threads)
-        return [shares[m % self.threads][m // self.threads] for m in range(self.models)]
-
-
-@lru_cache(maxsize=1)
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads)
+        own = [cells] if self.whole else cells
+        encoded = [_encoded(one, part) for one, part in zip(self.passes, own, strict=True)]
+        return torch.stack(encoded).reshape(*cells.shape[:2], -1)
 
 
 def _mean_norm_of(encoder_pass: EncoderPass, cells: torch.Tensor) -> torch.Tensor:

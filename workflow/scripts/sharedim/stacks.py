@@ -37,8 +37,8 @@ class StackCells:
             normaliser.append(_rows(features, [split.normaliser for split in splits], device))
         return cls(tuple(train), tuple(normaliser))
 
-    def take(self, models: list[int]) -> StackCells:
-        """Return the cells of some of the models."""
+    def take(self, models: list[int] | slice) -> StackCells:
+        """Return the cells of some of the models; a slice shares their memory."""
         return StackCells(
             tuple(side[models] for side in self.train),
             tuple(side[models] for side in self.normaliser),
@@ -46,11 +46,12 @@ class StackCells:
 
 
 def _rows(features: np.ndarray, rows: list[np.ndarray], device: torch.device) -> torch.Tensor:
-    gathered = np.empty((len(rows), len(rows[0]), features.shape[1] + 1), dtype=features.dtype)
+    # One model at a time, so that no more than its rows are copied beside what the device holds.
+    first = torch.from_numpy(features[rows[0]])
+    gathered = first.new_ones(len(rows), *first.shape[:-1], first.shape[-1] + 1, device=device)
     for model, chosen in enumerate(rows):
-        gathered[model, :, :-1] = features[chosen]
-    gathered[:, :, -1] = 1
-    return torch.from_numpy(gathered).to(device)
+        gathered[model, :, :-1] = torch.from_numpy(features[chosen])
+    return gathered
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,10 @@ class StackState:
             history=parameters.new_full((len(HISTORY), epochs, models), torch.nan),
         )
 
-    def take(self, models: list[int]) -> StackState:
-        """Return the state of some of the models."""
+    def take(self, models: list[int] | slice) -> StackState:
+        """Return the state of some of the models; a slice shares their memory."""
         tensors = {name: tensor[models] for name, tensor in self._by_model().items()}
-        seeds = [self.seeds[model] for model in models]
+        seeds = np.array(self.seeds)[models].tolist()
         return replace(self, seeds=seeds, history=self.history[:, :, models], **tensors)
 
     def as_arrays(self) -> dict[str, np.ndarray]:

@@ -11,17 +11,19 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from sharedim.engine import StackEngine, temperature_of
+from sharedim.engine import temperature_of
 from sharedim.errors import InputError
 from sharedim.quantities import HISTORY
 from sharedim.recipes import ContrastiveRecipe
 from sharedim.splits import Split, split_cells
 from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
+from sharedim.threads import SharedEngine
 
 logger = logging.getLogger(__name__)
 
 # Small enough that training goes on in the caches; a GPU fills only with many.
 MODELS_PER_STACK = {"cpu": 8, "cuda": 50}
+PRECISIONS = ("highest", "high", "medium")
 # Of the memory that is free on a GPU; the rest is for PyTorch's own reserves.
 USABLE_MEMORY = 0.8
 
@@ -79,6 +81,14 @@ def choose_device() -> torch.device:
             f"SHAREDIM_DEVICE={name}: not a device to train on; use cpu, cuda or cuda:1"
         )
     return torch.device(name)
+
+
+def choose_precision() -> str:
+    """Return the precision of matrix products, in PyTorch's words: ``SHAREDIM_PRECISION`` if set."""
+    name = os.environ.get("SHAREDIM_PRECISION") or PRECISIONS[0]
+    if name not in PRECISIONS:
+        raise InputError(f"SHAREDIM_PRECISION={name}: not a precision; use {', '.join(PRECISIONS)}")
+    return name
 
 
 def models_per_stack(device: torch.device, bytes_per_model: int) -> int:
@@ -146,16 +156,17 @@ def train_seeds(
     if len(rna) != len(prot):
         raise ValueError(f"RNA has {len(rna)} cells and protein {len(prot)}; pairs are needed")
     device = choose_device()
+    torch.set_float32_matmul_precision(choose_precision())
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
     size = models_per_stack(device, memory_of_model(shape, split_cells(len(rna), 0), recipe))
     waiting = stacks_to_train(seeds, size, keeper, device)
-    done = 0
+    done = set()
 
     def report(state: StackState) -> None:
         epochs = state.history.shape[1]
         seen = state.history[:2, state.epoch - 1].nanmean(dim=1)
-        share = (done + len(state.seeds) * state.epoch / epochs) / len(seeds)
-        counts = (done, len(seeds), share, len(state.seeds), state.epoch, epochs)
+        share = (len(done) + len(state.seeds) * state.epoch / epochs) / len(seeds)
+        counts = (len(done), len(seeds), share, len(state.seeds), state.epoch, epochs)
         observe(Progress(*counts, loss=float(seen[0]), temperature=float(seen[1])))
 
     while waiting:
@@ -166,9 +177,9 @@ def train_seeds(
                 cells, state, shape, recipe, keeper=keeper, observe=report if observe else None
             ):
                 yield seed, tensors
-                done += 1
+                done.add(seed)
         except torch.OutOfMemoryError as error:
-            waiting[:0] = halves(stack, error)
+            waiting[:0] = halves(stack, done, error)
             if device.type == "cuda":
                 torch.cuda.empty_cache()
 
@@ -197,18 +208,22 @@ def stacks_to_train(
     return stacks + [part.tolist() for part in parts]
 
 
-def halves(stack: list[int] | StackState, error: Exception) -> list[list[int] | StackState]:
-    """Divide a stack that the GPU's memory cannot hold."""
+def halves(
+    stack: list[int] | StackState, done: set[int], error: Exception
+) -> list[list[int] | StackState]:
+    """Divide what is not done of a stack that the GPU's memory cannot hold."""
     seeds = stack.seeds if isinstance(stack, StackState) else stack
-    if len(seeds) == 1:
+    left = [model for model, seed in enumerate(seeds) if seed not in done]
+    if len(left) == 1:
         raise InputError(
             "the GPU's memory cannot hold even one model; free it, or set SHAREDIM_DEVICE=cpu"
         ) from error
-    logger.warning("out of GPU memory with %d models at once: trying half as many", len(seeds))
-    middle = (len(seeds) + 1) // 2
+    logger.warning("out of GPU memory with %d models at once: trying half as many", len(left))
+    middle = (len(left) + 1) // 2
+    parts = (left[:middle], left[middle:])
     if isinstance(stack, StackState):
-        return [stack.take(list(range(middle))), stack.take(list(range(middle, len(seeds))))]
-    return [seeds[:middle], seeds[middle:]]
+        return [stack.take(part) for part in parts]
+    return [[seeds[model] for model in part] for part in parts]
 
 
 def prepare_stack(
@@ -225,7 +240,8 @@ def prepare_stack(
     splits = [split_cells(len(rna), seed) for seed in seeds]
     cells = StackCells.gather(rna, prot, splits, device)
     if started:
-        return cells, stack
+        # A copy: training changes it in place, and it may have to start from here once more.
+        return cells, stack.take(list(range(len(seeds))))
     parameters = initial_parameters(seeds, shape, cells, recipe)
     epochs = epochs_of(recipe, len(splits[0].train))
     return cells, StackState.start(
@@ -256,7 +272,7 @@ def train_stack(
     tensors : dict of str to ndarray
         As `model_tensors` describes.
     """
-    engine = StackEngine(cells, state, shape, recipe)
+    engine = SharedEngine(cells, state, shape, recipe)
     epochs = state.history.shape[1]
     while state.epoch < epochs:
         losses, temperatures = engine.run_epoch(state.epoch)
@@ -276,7 +292,7 @@ def train_stack(
                 return
             if keeper:
                 keeper.keep(state.as_arrays())
-            engine = StackEngine(cells, state, shape, recipe)
+            engine = SharedEngine(cells, state, shape, recipe)
         elif keeper and state.epoch < epochs:
             keeper.offer(state.as_arrays)
     if keeper:
@@ -360,7 +376,7 @@ def model_tensors(
     failed = torch.isnan(state.history[0, state.epoch - 1])
     parameters = parameters.masked_fill(failed[:, None], torch.nan)
 
-    engine = StackEngine(cells, replace(state, parameters=parameters), shape, recipe)
+    engine = SharedEngine(cells, replace(state, parameters=parameters), shape, recipe)
     rna_norm, prot_norm = engine.mean_norms()
     temperature = temperature_of(parameters[:, -1], recipe).masked_fill(failed, torch.nan)
     rna, prot = shape.encoders(parameters)

@@ -1,0 +1,68 @@
+"""A stack shared out between the threads of a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypeVar
+
+import torch
+
+from sharedim.engine import StackEngine
+from sharedim.recipes import ContrastiveRecipe
+from sharedim.stacks import PairShape, StackCells, StackState
+
+Result = TypeVar("Result")
+
+
+class SharedEngine:
+    """Engines that each train a part of a stack in a thread of their own.
+
+    Products as small as these gain more from a thread a model than from threads within. Takes
+    what `sharedim.engine.StackEngine` takes and does what that does, in as many parts as PyTorch
+    has threads; on a GPU in one.
+    """
+
+    def __init__(
+        self, cells: StackCells, state: StackState, shape: PairShape, recipe: ContrastiveRecipe
+    ) -> None:
+        models = len(state.seeds)
+        on_cpu = state.parameters.device.type == "cpu"
+        parts = min(torch.get_num_threads(), models) if on_cpu else 1
+        borders = [models * part // parts for part in range(parts + 1)]
+        self.parts = [
+            StackEngine(cells.take(own), state.take(own), shape, recipe)
+            for own in map(slice, borders[:-1], borders[1:])
+        ]
+        self.batch_size = self.parts[0].batch_size
+
+    def run_epoch(self, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Train for one epoch; see `StackEngine.run_epoch`."""
+        losses, temperatures = zip(*self._each(lambda part: part.run_epoch(epoch)), strict=True)
+        return torch.cat(losses, dim=1), torch.cat(temperatures, dim=1)
+
+    def evaluate(self) -> dict[str, torch.Tensor]:
+        """Look at the models; see `StackEngine.evaluate`."""
+        seen = self._each(StackEngine.evaluate)
+        return {name: torch.cat([part[name] for part in seen]) for name in seen[0]}
+
+    def mean_norms(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean norms; see `StackEngine.mean_norms`."""
+        rna, prot = zip(*self._each(StackEngine.mean_norms), strict=True)
+        return torch.cat(rna), torch.cat(prot)
+
+    def _each(self, work: Callable[[StackEngine], Result]) -> list[Result]:
+        if len(self.parts) == 1:
+            return [work(self.parts[0])]
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return list(_pool(len(self.parts)).map(work, self.parts))
+        finally:
+            torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads)

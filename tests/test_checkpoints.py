@@ -138,6 +138,16 @@ def test_a_stack_is_kept_when_it_is_time_to(tmp_path):
     assert len(keeper.unfinished()) == 1
 
 
+def test_what_a_killed_job_was_writing_is_removed(tmp_path):
+    complete(tmp_path, [0, 1], Fit())
+    left = [tmp_path / f".99.{name}-a.safetensors" for name in ("seed1", "stack0-1x2", "seed25")]
+    for path in left:
+        path.write_bytes(b"half")
+    complete(tmp_path, [0, 1], Fit())
+    # Seed 25 is of another block, which another job may be writing.
+    assert [path.exists() for path in left] == [False, False, True]
+
+
 def test_a_damaged_stack_is_not_taken_up(tmp_path, caplog):
     keeper = StackFiles(tmp_path, HEADER, "engine")
     keeper.keep({"seeds": np.array([3]), "epoch": np.array(1)})

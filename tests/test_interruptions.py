@@ -82,6 +82,7 @@ def test_killed_at_ten_random_moments_ends_with_the_same_bits(tmp_path):
         assert (disturbed / "checkpoints" / name).stat().st_mtime_ns == written
     left = {path.name.split("-")[0] for path in (disturbed / "checkpoints").glob("*.safetensors")}
     assert left == {f"seed{seed}" for seed in interrupted_training.SEEDS}
+    assert not list((disturbed / "checkpoints").glob(".*"))
     assert time.monotonic() - started < 300
 
 

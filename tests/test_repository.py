@@ -149,6 +149,12 @@ def test_training_needs_torch_and_numpy_alone(module):
             assert package != "sharedim" or rest in ENGINE, name
 
 
+@pytest.mark.parametrize("file", sorted(SCRIPTS.rglob("*.py")), ids=lambda f: f.stem)
+def test_nothing_reads_a_pickle(file):
+    text = file.read_text()
+    assert not re.search(r"pickle|joblib|torch\.load|\.load_state_dict", text)
+
+
 def test_the_changelog_and_citation_know_the_version():
     import sharedim
 

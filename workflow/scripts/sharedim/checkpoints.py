@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -175,6 +176,7 @@ def complete_block(
         In the order of ``header["seeds"]``.
     """
     with alone(directory / f"seeds{header['seeds'][0]}.lock"):
+        _sweep(directory, header["seeds"])
         models = _complete(directory, header, engine, fit, every)
     ordered = [models[seed] for seed in header["seeds"]]
     stacked = {name: np.stack([model[name] for model in ordered]) for name in ordered[0]}
@@ -198,6 +200,14 @@ def _complete(
             write_block(finished[seed], ModelBlock(tensors, {**identity, "seeds": [seed]}))
             models[seed] = tensors
     return models
+
+
+def _sweep(directory: Path, seeds: list[int]) -> None:
+    """Remove what a killed job was writing: who holds the lock is the only one to write."""
+    for path in directory.glob(".*.safetensors"):
+        written = re.match(r"\.\d+\.(?:seed|stack)(\d+)", path.name)
+        if written and int(written[1]) in seeds:
+            path.unlink()
 
 
 def _key(*parts: object) -> str:

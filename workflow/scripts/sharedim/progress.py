@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 30
 SECONDS_BETWEEN_DRAWINGS = 0.5
-BAR = "{desc}: {percentage:3.0f} %|{bar}| {postfix}, {elapsed} gone, {remaining} left"
+BAR = "{desc} {percentage:3.0f} %|{bar}| {elapsed} gone, {remaining} left"
 
 
 @contextmanager
@@ -32,21 +32,15 @@ def shown(name: str) -> Iterator[Callable[[Progress], None]]:
         What is in training, in a word or two.
     """
     started = last_line = time.monotonic()
-    # With nobody at the terminal the bar keeps silent.
-    with tqdm(
-        desc=name,
-        total=1.0,
-        bar_format=BAR,
-        mininterval=SECONDS_BETWEEN_DRAWINGS,
-        miniters=0,
-        leave=False,
-        disable=not sys.stderr.isatty(),
-        file=sys.stderr,
-    ) as bar:
+    with ExitStack() as open_bars:
+        bar = None
 
         def observe(progress: Progress) -> None:
-            nonlocal last_line
-            bar.set_postfix_str(sentence(progress), refresh=False)
+            nonlocal bar, last_line
+            if bar is None:
+                # Not before there is progress: lines of the log come first.
+                bar = open_bars.enter_context(_bar())
+            bar.set_description_str(f"{name}: {sentence(progress)}", refresh=False)
             bar.update(progress.share - bar.n)
             now = time.monotonic()
             if now - last_line >= SECONDS_BETWEEN_LINES:
@@ -55,6 +49,19 @@ def shown(name: str) -> Iterator[Callable[[Progress], None]]:
                 logger.info("%s, about %s left", sentence(progress), timedelta(seconds=round(left)))
 
         yield observe
+
+
+def _bar() -> tqdm:
+    return tqdm(
+        total=1.0,
+        bar_format=BAR,
+        mininterval=SECONDS_BETWEEN_DRAWINGS,
+        miniters=0,
+        leave=False,
+        # With nobody at the terminal the bar keeps silent.
+        disable=not sys.stderr.isatty(),
+        file=sys.stderr,
+    )
 
 
 def sentence(progress: Progress) -> str:

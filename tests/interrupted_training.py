@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sharedim import training
+from sharedim import devices, training
 from sharedim.checkpoints import block_header, complete_block, write_block
 from sharedim.recipes import ContrastiveRecipe, as_record
 
@@ -22,7 +22,7 @@ RECIPE = ContrastiveRecipe(
 
 def main(directory: Path) -> None:
     torch.set_num_threads(1)
-    training.MODELS_PER_STACK["cpu"] = 2
+    devices.MODELS_PER_STACK["cpu"] = 2
     rna, prot = (np.load(directory / f"{side}.npy") for side in ("rna", "prot"))
     print("ready", flush=True)
     block = complete_block(

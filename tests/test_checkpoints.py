@@ -113,7 +113,7 @@ def test_fingerprints_tell_values_shapes_and_types_apart(tmp_path):
 
 
 def test_stacks_in_training_are_kept_until_discarded(tmp_path):
-    keeper = StackFiles(tmp_path, HEADER, "engine", every=1000)
+    keeper = StackFiles(tmp_path, HEADER, [3, 4, 5], "engine", every=1000)
     arrays = {"seeds": np.array([3, 4]), "epoch": np.array(7), "parameters": np.ones((2, 5))}
     keeper.offer(lambda: arrays)
     assert keeper.unfinished() == []
@@ -125,15 +125,33 @@ def test_stacks_in_training_are_kept_until_discarded(tmp_path):
     assert (int(first["epoch"]), int(second["epoch"])) == (9, 8)
     assert first["parameters"].shape == (1, 0)
     np.testing.assert_array_equal(second["parameters"], arrays["parameters"])
-    for different in ({**HEADER, "data": "other"}, "engine"), (HEADER, "other"):
+    # Nor does a block see the stacks of another, or forget them.
+    for different in (
+        ({**HEADER, "data": "other"}, [3, 4], "engine"),
+        (HEADER, [3, 4], "other"),
+        (HEADER, [25, 26], "engine"),
+    ):
+        StackFiles(tmp_path, *different).clear()
         assert StackFiles(tmp_path, *different).unfinished() == []
     keeper.discard([3, 4])
     keeper.discard([5])
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_finished_block_leaves_no_stack_of_its_own(tmp_path):
+    class FitInStacks(Fit):
+        def __call__(self, seeds, keeper):
+            keeper.keep({"seeds": np.array(seeds), "epoch": np.array(1)})
+            return super().__call__(seeds, keeper)
+
+    beyond = {"seeds": np.array([1, 2, 3]), "epoch": np.array(1)}
+    StackFiles(tmp_path, HEADER, [1, 2, 3], "engine").keep(beyond)
+    complete(tmp_path, [0, 1], FitInStacks())
+    assert [path.name[:8] for path in tmp_path.glob("stack*")] == ["stack1-3"]
+
+
 def test_a_stack_is_kept_when_it_is_time_to(tmp_path):
-    keeper = StackFiles(tmp_path, HEADER, "engine", every=0)
+    keeper = StackFiles(tmp_path, HEADER, [3], "engine", every=0)
     keeper.offer(lambda: {"seeds": np.array([3]), "epoch": np.array(1)})
     assert len(keeper.unfinished()) == 1
 
@@ -149,7 +167,7 @@ def test_what_a_killed_job_was_writing_is_removed(tmp_path):
 
 
 def test_a_damaged_stack_is_not_taken_up(tmp_path, caplog):
-    keeper = StackFiles(tmp_path, HEADER, "engine")
+    keeper = StackFiles(tmp_path, HEADER, [3], "engine")
     keeper.keep({"seeds": np.array([3]), "epoch": np.array(1)})
     [path] = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:30])

@@ -97,7 +97,7 @@ def test_training_goes_on_where_it_was(tmp_path, caplog):
         if progress.epoch == 4:
             raise StoppedError
 
-    keeper = StackFiles(tmp_path, {"recipe": "quick"}, "engine", every=0)
+    keeper = StackFiles(tmp_path, {"recipe": "quick"}, list(range(10)), "engine", every=0)
     epochs = []
     with pytest.raises(StoppedError):
         list(
@@ -123,7 +123,7 @@ def test_training_goes_on_where_it_was(tmp_path, caplog):
 
 def test_a_stack_of_which_seeds_are_no_longer_wanted_goes_on_with_the_others(tmp_path):
     rna, prot = paired_features()
-    keeper = StackFiles(tmp_path, {"recipe": "quick"}, "engine", every=0)
+    keeper = StackFiles(tmp_path, {"recipe": "quick"}, list(range(10)), "engine", every=0)
     shape = training.PairShape.of(rna.shape[1], prot.shape[1], 3, QUICK)
     _, state = training.prepare_stack([0, 1, 2], rna, prot, shape, QUICK, torch.device("cpu"))
     keeper.keep(replace(state, epoch=4).as_arrays())
@@ -131,7 +131,8 @@ def test_a_stack_of_which_seeds_are_no_longer_wanted_goes_on_with_the_others(tmp
     assert (one.seeds, one.epoch, other) == ([1], 4, [5])
     torch.testing.assert_close(one.parameters, state.parameters[1:2])
     assert training.stacks_to_train([7, 8, 9], 2, keeper, torch.device("cpu")) == [[7, 8], [9]]
-    assert keeper.unfinished() == []
+    parts = training.stacks_to_train([0, 1, 2], 2, keeper, torch.device("cpu"))
+    assert [(part.seeds, part.epoch) for part in parts] == [([0, 1], 4), ([2], 4)]
 
 
 @pytest.mark.parametrize("seeds", range(1, 30))
@@ -189,6 +190,27 @@ def test_a_model_that_fails_stops_alone_and_is_named(caplog):
             np.testing.assert_allclose(models[seed][name], tensor, rtol=1e-3, atol=1e-4)
 
 
+def test_a_model_that_breaks_in_its_last_update_has_failed(caplog):
+    rna, prot = paired_features()
+    recipe = replace(QUICK, steps=6, learning_rate=1e38)
+    models = dict(train_seeds(rna, prot, recipe=replace(recipe, steps=1), dim=3, seeds=[0]))
+    assert np.isnan(models[0]["temperature"])
+    assert "seed 0: the loss is not finite at step 1" in caplog.text
+
+
+def test_the_step_of_a_failure_is_counted_from_the_start(caplog):
+    rna, prot = paired_features()
+    split = split_cells(len(rna), 0)
+    batches = len(split.train) // 64
+    shape = training.PairShape.of(rna.shape[1], prot.shape[1], 3, QUICK)
+    cells, state = training.prepare_stack([0], rna, prot, shape, QUICK, torch.device("cpu"))
+    losses = torch.tensor([[1.0], [torch.nan]])
+    seen = {name: torch.ones(1) for name in training.HISTORY}
+    state = training.record_epoch(replace(state, epoch=2), losses, torch.ones(2, 1), seen)
+    assert training.name_failures(state, losses, cells, shape, QUICK) == {0}
+    assert f"not finite at step {2 * batches + 2};" in caplog.text
+
+
 def test_out_of_gpu_memory_halves_the_stack(monkeypatch, caplog):
     class SmallMemory(SharedEngine):
         def __init__(self, cells, *rest):
@@ -203,6 +225,7 @@ def test_out_of_gpu_memory_halves_the_stack(monkeypatch, caplog):
     assert list(found) == [0, 1, 2, 3, 4]
     assert "out of GPU memory with 5 models at once: trying half as many" in caplog.text
     assert "out of GPU memory with 3 models at once" in caplog.text
+    assert caplog.text.count("out of GPU memory") == 2
     for seed, tensors in expected.items():
         np.testing.assert_allclose(found[seed]["history.loss"], tensors["history.loss"], rtol=1e-4)
 
@@ -213,8 +236,8 @@ def test_out_of_gpu_memory_later_repeats_no_finished_seed(monkeypatch, tmp_path)
 
         def __init__(self, cells, *rest):
             FullOnce.made += 1
-            # The first trains; the second takes the weights of those that stop; the third goes on.
-            if FullOnce.made == 3:
+            # The second engine goes on when the first model has stopped.
+            if FullOnce.made == 2:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             super().__init__(cells, *rest)
 
@@ -222,8 +245,16 @@ def test_out_of_gpu_memory_later_repeats_no_finished_seed(monkeypatch, tmp_path)
     recipe = replace(QUICK, learning_rate=0.02, epochs=60, patience=4)
     expected = dict(train_seeds(rna, prot, recipe=recipe, dim=3, seeds=[0, 1, 2, 3]))
     monkeypatch.setattr(training, "SharedEngine", FullOnce)
-    keeper = StackFiles(tmp_path, {"recipe": "quick"}, "engine", every=0)
-    found = list(train_seeds(rna, prot, recipe=recipe, dim=3, seeds=[0, 1, 2, 3], keeper=keeper))
+    keeper = StackFiles(tmp_path, {"recipe": "quick"}, list(range(10)), "engine", every=0)
+    epochs = []
+    found = list(
+        train_seeds(
+            rna, prot, recipe=recipe, dim=3, seeds=[0, 1, 2, 3], keeper=keeper,
+            observe=lambda progress: epochs.append(progress.epoch),
+        )
+    )  # fmt: skip
+    # Nor is any epoch repeated: what stays goes on in halves from where it was.
+    assert epochs.count(1) == 1
     assert sorted(seed for seed, _ in found) == [0, 1, 2, 3]
     for seed, tensors in found:
         np.testing.assert_allclose(

@@ -119,6 +119,19 @@ def test_large_similarities_do_not_overflow():
     assert torch.isfinite(infonce(cells, -cells, torch.full((1,), 0.01))).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_similarities_far_below_the_largest_change_nothing(dtype):
+    # Exponentials of these underflow, which the tiles avoid.
+    generator = torch.Generator().manual_seed(4)
+    f = torch.randn(1, 50, 3, generator=generator, dtype=dtype)
+    tensors = [f, f + 0.01, torch.tensor([0.02], dtype=dtype)]
+    expected = loss_and_gradients(lambda f, g, t: plain_loss(f, g, t, "two_sided"), tensors)
+    found = loss_and_gradients(infonce, tensors)
+    torch.testing.assert_close(found[0], expected[0])
+    for gradient, wanted in zip(found[1], expected[1], strict=True):
+        assert (gradient - wanted).abs().max() <= 1e-4 * wanted.abs().max()
+
+
 def test_memory_is_linear_in_the_batch():
     # Twice the pairs: the similarities alone would need 0.25 GB, then 1 GB.
     needed = []

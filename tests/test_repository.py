@@ -19,6 +19,7 @@ SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").rea
 HOUSEKEEPING = {"__init__.py", "errors.py", "files.py", "log.py", "processes.py", "progress.py"}
 ENGINE = {
     "cca",
+    "devices",
     "draws",
     "encoders",
     "engine",

@@ -9,6 +9,7 @@ import torch
 from naive_training import naive_training
 from simulated_pairs import paired_features
 
+from sharedim.devices import choose_device, choose_precision
 from sharedim.dimension import mle_dimension
 from sharedim.encoders import EncoderStack
 from sharedim.engine import StackEngine
@@ -18,7 +19,7 @@ from sharedim.retrieval import rivals
 from sharedim.splits import Split, split_cells
 from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
 from sharedim.threads import SharedEngine
-from sharedim.training import choose_device, choose_precision, epochs_of, train_seeds
+from sharedim.training import epochs_of, train_seeds
 
 QUICK = replace(PAPER, name="quick", epochs=25, learning_rate=1e-3, batch_size=64)
 
@@ -126,13 +127,12 @@ def test_threads_share_the_models_out(threads):
     torch.set_num_threads(threads)
     shared = SharedEngine(like.cells, like.state, alone.shape, QUICK)
     found = shared.run_epoch(0)
-    seen, norms = shared.evaluate(), shared.mean_norms()
+    seen = shared.evaluate()
     assert torch.get_num_threads() == threads
     torch.set_num_threads(before)
     assert [len(part.state.seeds) for part in shared.parts] == {2: [2, 3], 3: [1, 2, 2]}[threads]
     torch.testing.assert_close(found, alone.run_epoch(0))
     torch.testing.assert_close(seen, alone.evaluate())
-    torch.testing.assert_close(norms, alone.mean_norms())
     # The parts train the stack's own state.
     torch.testing.assert_close(like.state.parameters, alone.state.parameters)
     assert not torch.equal(like.state.first_moment, torch.zeros_like(like.state.first_moment))
@@ -248,6 +248,14 @@ def test_unpaired_features_are_refused():
 def test_an_unknown_device_is_refused(monkeypatch):
     monkeypatch.setenv("SHAREDIM_DEVICE", "abacus")
     with pytest.raises(InputError, match="SHAREDIM_DEVICE=abacus: not a device to train on"):
+        choose_device()
+    for name in ("cuda:x", "cuda0", "CPU"):
+        monkeypatch.setenv("SHAREDIM_DEVICE", name)
+        with pytest.raises(InputError, match="not a device to train on"):
+            choose_device()
+    beyond = f"cuda:{torch.cuda.device_count()}"
+    monkeypatch.setenv("SHAREDIM_DEVICE", beyond)
+    with pytest.raises(InputError, match=f"{beyond}: . CUDA devices are visible"):
         choose_device()
     monkeypatch.setenv("SHAREDIM_DEVICE", "cpu")
     assert choose_device().type == "cpu"

@@ -14,11 +14,11 @@ from dataclasses import replace
 import torch
 from naive import naive_step
 
+from sharedim.devices import MODELS_PER_STACK
 from sharedim.recipes import PAPER, ContrastiveRecipe
 from sharedim.splits import Split
 from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
 from sharedim.threads import SharedEngine
-from sharedim.training import MODELS_PER_STACK
 
 FEATURES = (200, 24)
 TRAIN, NORMALISER, DIM = 10_000, 8_000, 10

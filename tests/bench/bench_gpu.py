@@ -8,6 +8,7 @@ a pass had best take at once. Ends within eight minutes: what there is no time f
 from __future__ import annotations
 
 import argparse
+import gc
 import platform
 import sys
 import time
@@ -19,12 +20,13 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
 from sharedim import passes
+from sharedim.devices import choose_device
 from sharedim.engine import StackEngine
 from sharedim.recipes import PAPER
 from sharedim.retrieval import top_share_matching
 from sharedim.splits import split_cells
 from sharedim.stacks import PairShape
-from sharedim.training import choose_device, prepare_stack
+from sharedim.training import prepare_stack
 
 CELLS, FEATURES, SHARED = 30_672, (200, 24), 10
 DIMS = [1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 34, 37, 40, 44]
@@ -81,6 +83,8 @@ class Bench:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.ends = time.monotonic() + arguments.minutes * 60
         self.device = choose_device()
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
         self.rna, self.prot = paired_cells()
         self.peak = ceiling(self.device)
         self.steps = arguments.steps
@@ -126,6 +130,7 @@ class Bench:
             )
             projected += step * STEPS * SEEDS / models
             del engine
+            gc.collect()
         print(
             f"the grid of {len(dims) * SEEDS} models at this rate: {projected / 60:.1f} min "
             "(the paper's has 750)"

@@ -23,6 +23,7 @@ LIBRARY = {
         "checkpoints.py",
         "checks.py",
         "configuration.py",
+        "devices.py",
         "dimension.py",
         "draws.py",
         "encoders.py",

@@ -32,6 +32,7 @@ rule train_encoders:
         # What decides a model beside its recipe: a finished seed of another engine is not taken over.
         engine=code_hash(
             "cca.py",
+            "devices.py",
             "draws.py",
             "encoders.py",
             "engine.py",

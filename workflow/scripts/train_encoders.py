@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from sharedim import checkpoints, progress
+from sharedim.devices import choose_precision
 from sharedim.history import write_history
 from sharedim.log import job
 from sharedim.processes import end_with_snakemake
@@ -23,7 +24,9 @@ def main():
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         block = checkpoints.complete_block(
             checkpoints.directory_beside(Path(snakemake.output.models)),
-            checkpoints.block_header(as_record(recipe), dim, seeds, given.rna, given.prot),
+            checkpoints.block_header(
+                as_record(recipe), dim, seeds, given.rna, given.prot, precision=choose_precision()
+            ),
             snakemake.params.engine,
             lambda missing, keeper: train_seeds(
                 rna, prot, recipe=recipe, dim=dim, seeds=missing, keeper=keeper, observe=observe

@@ -33,7 +33,7 @@ class ModelBlock:
     tensors : dict of str to ndarray
         Stacked along a first axis of one entry a seed.
     header : dict
-        ``recipe``, ``dim``, ``seeds``, ``data`` (fingerprint) and provenance.
+        As `block_header` gives it.
     """
 
     tensors: dict[str, np.ndarray]
@@ -55,7 +55,7 @@ def read_block(path: str | Path) -> ModelBlock:
 
 
 def block_header(
-    recipe: dict, dim: int, seeds: list[int], rna: str | Path, prot: str | Path
+    recipe: dict, dim: int, seeds: list[int], rna: str | Path, prot: str | Path, **how: str
 ) -> dict:
     """Return what a block of models is.
 
@@ -69,8 +69,10 @@ def block_header(
         One a model.
     rna, prot : path-like
         The features it is trained on.
+    **how : str
+        What else decides its numbers, such as ``precision``.
     """
-    return {"recipe": recipe, "dim": dim, "seeds": seeds, "data": fingerprint(rna, prot)}
+    return {"recipe": recipe, "dim": dim, "seeds": seeds, "data": fingerprint(rna, prot), **how}
 
 
 def fingerprint(*files: str | Path) -> str:
@@ -101,22 +103,25 @@ class StackFiles:
         Where finished seeds are kept too.
     identity : dict
         What the models are, beside their seeds: only a stack of the same is taken up again.
+    seeds : list of int
+        Of the block, which shares the directory with others of the same identity.
     engine : str
         Hash of the code that trains; a stack of another engine is not taken up.
     every : float
         Seconds between keeping a stack, the most that an interruption costs.
     """
 
-    def __init__(self, directory: Path, identity: dict, engine: str, every: float = 60) -> None:
+    def __init__(
+        self, directory: Path, identity: dict, seeds: list[int], engine: str, every: float = 60
+    ) -> None:
         self.directory, self.identity = directory, {**identity, "engine": engine}
+        self.seeds = set(seeds)
         self.key = _key(identity, engine)
         self.every, self.kept_at = every, time.monotonic()
 
     def unfinished(self) -> list[dict[str, np.ndarray]]:
-        """Return the stacks that were kept and not discarded, those trained longest first."""
-        found = (
-            _read_if_whole(path) for path in self.directory.glob(f"stack*-{self.key}.safetensors")
-        )
+        """Return the block's stacks that were kept and not discarded, those trained longest first."""
+        found = (_read_if_whole(path) for path, _ in self._files())
         return sorted((f for f in found if f), key=lambda arrays: -int(arrays["epoch"]))
 
     def offer(self, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
@@ -133,6 +138,22 @@ class StackFiles:
     def discard(self, seeds: list[int]) -> None:
         """Forget the stack that has these seeds."""
         self._path(seeds).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Forget every stack of the block; those with seeds beyond it stay."""
+        for path, seeds in self._files():
+            if set(seeds) <= self.seeds:
+                path.unlink(missing_ok=True)
+
+    def _files(self) -> list[tuple[Path, range]]:
+        """Return the files that hold seeds of this block, each with the span of its seeds."""
+        files = []
+        for path in self.directory.glob(f"stack*-{self.key}.safetensors"):
+            first, last = map(int, re.match(r"stack(\d+)-(\d+)x", path.name).groups())
+            span = range(first, last + 1)
+            if not self.seeds.isdisjoint(span):
+                files.append((path, span))
+        return files
 
     def _path(self, seeds: list[int]) -> Path:
         name = f"stack{seeds[0]}-{seeds[-1]}x{len(seeds)}-{self.key}.safetensors"
@@ -189,6 +210,7 @@ def _complete(
     """Return the tensors of every seed, fitting and keeping those that are missing."""
     identity = {name: value for name, value in header.items() if name != "seeds"}
     finished = {seed: _seed_path(directory, identity, engine, seed) for seed in header["seeds"]}
+    keeper = StackFiles(directory, identity, header["seeds"], engine, every)
     models = {seed: _read_if_whole(path) for seed, path in finished.items() if path.exists()}
     models = {seed: tensors for seed, tensors in models.items() if tensors is not None}
     missing = [seed for seed in header["seeds"] if seed not in models]
@@ -196,9 +218,11 @@ def _complete(
         logger.info("taken over, already finished: seeds %s", sorted(models))
     if missing:
         logger.info("to fit: seeds %s", missing)
-        for seed, tensors in fit(missing, StackFiles(directory, identity, engine, every)):
+        for seed, tensors in fit(missing, keeper):
             write_block(finished[seed], ModelBlock(tensors, {**identity, "seeds": [seed]}))
             models[seed] = tensors
+    # Also what is left of stacks that were divided, or killed between their last two files.
+    keeper.clear()
     return models
 
 

@@ -83,7 +83,8 @@ class StackEngine:
             self.batch_passes.append(EncoderPass(encoder, into, buffers))
         self._allocate_inputs(models)
         self._make_optimiser()
-        self._run = None
+        self._replay: Callable[[], None] | None = None
+        self.tried_capture = False
 
     def _allocate_inputs(self, models: int) -> None:
         """Make the buffers that a step reads and writes, at the same place in every step."""
@@ -126,8 +127,8 @@ class StackEngine:
         losses, temperatures : Tensor, shape (steps of the epoch, S)
             Batch loss in nats and temperature of every step, before its update.
         """
-        if self._run is None:
-            self._run = self._as_graph() if self.device.type == "cuda" else self._step
+        if self.device.type == "cuda" and not self.tried_capture:
+            self._replay, self.tried_capture = self._capture(), True
         draws = draw_epoch(
             self.state.seeds,
             epoch,
@@ -144,7 +145,10 @@ class StackEngine:
         for step in range(steps):
             self._feed(draws, step)
             self.learning_rate.fill_(learning_rate_at(first + step, self.steps, self.recipe))
-            self._run()
+            if self._replay:
+                self._replay()
+            else:
+                self._step()
             losses[step] = self.loss
             temperatures[step] = self.temperature
         return losses, temperatures
@@ -249,20 +253,10 @@ class StackEngine:
         seen["held_out_loss"] = torch.stack(losses).mean(dim=0)
         return seen
 
-    @torch.no_grad()
-    def mean_norms(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean norm of RNA and of protein over all normaliser cells, shape (S,) each."""
-        rna, prot = (
-            norm_pass.encode(cells).norm(dim=2).mean(dim=1)
-            for norm_pass, cells in zip(self.norm_passes, self.cells.normaliser, strict=True)
-        )
-        return rna, prot
-
-    def _as_graph(self) -> Callable[[], None]:
+    def _capture(self) -> Callable[[], None] | None:
         """Return the step as a CUDA graph, which spares launching its kernels one by one.
 
-        Where it cannot be captured the step runs as it is. Trying it out trains the models, so
-        they are put back.
+        None where it cannot be captured. Trying it out trains the models, so they are put back.
         """
         state, optimiser = self.state, self.optimiser.state[self.state.parameters]
         changed = [state.parameters, state.first_moment, state.second_moment, optimiser["step"]]
@@ -273,7 +267,7 @@ class StackEngine:
             raise
         except RuntimeError as error:
             logger.warning("training without a CUDA graph: %s", str(error).splitlines()[0])
-            return self._step
+            return None
         finally:
             for tensor, value in zip(changed, before, strict=True):
                 tensor.copy_(value)

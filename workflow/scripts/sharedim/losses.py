@@ -93,12 +93,11 @@ class _TiledLoss(torch.autograd.Function):
             similarity = kept if kept is not None else scaled[:, tile_rows] @ second.mT
             pull = torch.zeros_like(similarity)
             if on_rows:
-                shifted = torch.exp(similarity - rows[:, tile_rows, None])
-                pull.add_(shifted, alpha=on_rows / n)
+                pull.add_(_exp(similarity - rows[:, tile_rows, None]), alpha=on_rows / n)
             if on_columns:
-                pull.add_(torch.exp(similarity - columns[:, None, :]), alpha=on_columns / n)
+                pull.add_(_exp(similarity - columns[:, None, :]), alpha=on_columns / n)
             if on_all:
-                pull.add_(torch.exp(similarity - everything[:, None, None]), alpha=on_all)
+                pull.add_(_exp(similarity - everything[:, None, None]), alpha=on_all)
             to_scaled[:, tile_rows] += pull @ second
             to_second += pull.mT @ scaled[:, tile_rows]
         to_temperature = -(to_scaled * scaled).sum(dim=(1, 2)) / temperature
@@ -110,6 +109,20 @@ class _TiledLoss(torch.autograd.Function):
         to_first, to_second, to_temperature = ctx.saved_tensors
         per_cell = upstream[:, None, None]
         return to_first * per_cell, to_second * per_cell, to_temperature * upstream, None, None
+
+
+def _exp(exponents: torch.Tensor) -> torch.Tensor:
+    """Return exponentials in place, none so small that it or a product with it underflows.
+
+    Once a model tells cells apart most would, which takes a CPU several times as long and adds
+    nothing to a sum that is at least 1.
+    """
+    return exponents.clamp_(min=0.7 * math.log(torch.finfo(exponents.dtype).tiny)).exp_()
+
+
+def _logsumexp(similarity: torch.Tensor, dim: int) -> torch.Tensor:
+    largest = similarity.amax(dim=dim, keepdim=True)
+    return _exp(similarity - largest).sum(dim=dim).log_() + largest.squeeze(dim)
 
 
 def _tiles(scaled: torch.Tensor, second: torch.Tensor, tile: int) -> list[slice]:
@@ -124,11 +137,11 @@ def _partition_sums(
     """Return the similarities if one tile holds them, and their log-sum-exp by row and by column."""
     if len(tiles) == 1:
         similarity = scaled @ second.mT
-        return similarity, similarity.logsumexp(dim=2), similarity.logsumexp(dim=1)
+        return similarity, _logsumexp(similarity, 2), _logsumexp(similarity, 1)
     rows = scaled.new_empty(scaled.shape[:2])
     columns = scaled.new_full(scaled.shape[:2], -math.inf)
     for tile_rows in tiles:
         similarity = scaled[:, tile_rows] @ second.mT
-        rows[:, tile_rows] = similarity.logsumexp(dim=2)
-        columns = torch.logaddexp(columns, similarity.logsumexp(dim=1))
+        rows[:, tile_rows] = _logsumexp(similarity, 2)
+        columns = torch.logaddexp(columns, _logsumexp(similarity, 1))
     return None, rows, columns

@@ -6,8 +6,6 @@ ones, so that a layer with its bias is one matrix product and so is its gradient
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 
 from sharedim.encoders import EncoderShape, EncoderStack
@@ -43,11 +41,16 @@ class PassBuffers:
         turns = [like.new_empty(*models, max(shape.hidden, default=0), cells) for _ in range(2)]
         self.gradients = [(turns[n % 2], width) for n, width in enumerate(shape.hidden)]
         self.output = like.new_empty(*models, shape.outputs, cells)
-        # Making a view takes as long as a small product: each is made once.
-        self.views = lru_cache(maxsize=8)(self._views)
+        self.made: dict[int, tuple] = {}
 
-    def _views(self, n: int) -> tuple[list, list, list, torch.Tensor]:
+    def views(self, n: int) -> tuple[list, list, list, torch.Tensor]:
         """Return hidden layers with ones, without, their gradients and the output, for n cells."""
+        # Making a view takes as long as a small product: each is made once.
+        if n not in self.made:
+            self.made[n] = self._make_views(n)
+        return self.made[n]
+
+    def _make_views(self, n: int) -> tuple[list, list, list, torch.Tensor]:
         hidden = [layer[..., :n] for layer in self.hidden]
         values = [layer[..., :-1, :] for layer in hidden]
         gradients = [turn[..., :width, :n] for turn, width in self.gradients]
@@ -188,6 +191,10 @@ class NormPass:
         own = [cells] if self.whole else cells
         means = [_mean_norm_of(one, part) for one, part in zip(self.passes, own, strict=True)]
         return torch.stack(means).flatten()
+
+    def mean(self, cells: torch.Tensor) -> torch.Tensor:
+        """Return the mean norm of each model's outputs, shape (S,), without a gradient."""
+        return self.encode(cells).norm(dim=2).mean(dim=1)
 
     def encode(self, cells: torch.Tensor) -> torch.Tensor:
         """Encode any number of cells, shape (S, n, inputs + 1), to shape (S, n, d)."""

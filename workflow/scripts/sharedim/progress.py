@@ -31,29 +31,33 @@ def shown(name: str) -> Iterator[Callable[[Progress], None]]:
     name : str
         What is in training, in a word or two.
     """
-    started = last_line = time.monotonic()
+    last_line = time.monotonic()
     with ExitStack() as open_bars:
-        bar = None
+        bar = first = None
 
         def observe(progress: Progress) -> None:
-            nonlocal bar, last_line
+            nonlocal bar, first, last_line
             if bar is None:
-                # Not before there is progress: lines of the log come first.
-                bar = open_bars.enter_context(_bar())
+                # Not before there is progress: lines of the log come first. Time left is told from
+                # what was done since, as training may have gone on from an earlier job.
+                bar = open_bars.enter_context(_bar(progress.share))
+                first = time.monotonic(), progress.share
             bar.set_description_str(f"{name}: {sentence(progress)}", refresh=False)
             bar.update(progress.share - bar.n)
             now = time.monotonic()
-            if now - last_line >= SECONDS_BETWEEN_LINES:
+            done = progress.share - first[1]
+            if now - last_line >= SECONDS_BETWEEN_LINES and done > 0:
                 last_line = now
-                left = (now - started) * (1 - progress.share) / progress.share
+                left = (now - first[0]) * (1 - progress.share) / done
                 logger.info("%s, about %s left", sentence(progress), timedelta(seconds=round(left)))
 
         yield observe
 
 
-def _bar() -> tqdm:
+def _bar(share: float) -> tqdm:
     return tqdm(
         total=1.0,
+        initial=share,
         bar_format=BAR,
         mininterval=SECONDS_BETWEEN_DRAWINGS,
         miniters=0,

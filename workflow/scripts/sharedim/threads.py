@@ -35,7 +35,6 @@ class SharedEngine:
             StackEngine(cells.take(own), state.take(own), shape, recipe)
             for own in map(slice, borders[:-1], borders[1:])
         ]
-        self.batch_size = self.parts[0].batch_size
 
     def run_epoch(self, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Train for one epoch; see `StackEngine.run_epoch`."""
@@ -46,11 +45,6 @@ class SharedEngine:
         """Look at the models; see `StackEngine.evaluate`."""
         seen = self._each(StackEngine.evaluate)
         return {name: torch.cat([part[name] for part in seen]) for name in seen[0]}
-
-    def mean_norms(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean norms; see `StackEngine.mean_norms`."""
-        rna, prot = zip(*self._each(StackEngine.mean_norms), strict=True)
-        return torch.cat(rna), torch.cat(prot)
 
     def _each(self, work: Callable[[StackEngine], Result]) -> list[Result]:
         if len(self.parts) == 1:

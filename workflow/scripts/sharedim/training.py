@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -11,21 +11,17 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from sharedim.devices import choose_device, choose_precision, memory_of_model, models_per_stack
 from sharedim.engine import temperature_of
 from sharedim.errors import InputError
+from sharedim.passes import NormPass
 from sharedim.quantities import HISTORY
 from sharedim.recipes import ContrastiveRecipe
-from sharedim.splits import Split, split_cells
+from sharedim.splits import split_cells
 from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
 from sharedim.threads import SharedEngine
 
 logger = logging.getLogger(__name__)
-
-# Small enough that training goes on in the caches; a GPU fills only with many.
-MODELS_PER_STACK = {"cpu": 8, "cuda": 50}
-PRECISIONS = ("highest", "high", "medium")
-# Of the memory that is free on a GPU; the rest is for PyTorch's own reserves.
-USABLE_MEMORY = 0.8
 
 
 class StateKeeper(Protocol):
@@ -70,45 +66,6 @@ class Progress:
     epochs: int
     loss: float
     temperature: float
-
-
-def choose_device() -> torch.device:
-    """Return the device to train on: ``SHAREDIM_DEVICE`` if set, else CUDA if visible, else the CPU."""
-    fallback = "cuda" if torch.cuda.is_available() else "cpu"
-    name = os.environ.get("SHAREDIM_DEVICE") or fallback
-    if name.split(":")[0] not in MODELS_PER_STACK:
-        raise InputError(
-            f"SHAREDIM_DEVICE={name}: not a device to train on; use cpu, cuda or cuda:1"
-        )
-    return torch.device(name)
-
-
-def choose_precision() -> str:
-    """Return the precision of matrix products, in PyTorch's words: ``SHAREDIM_PRECISION`` if set."""
-    name = os.environ.get("SHAREDIM_PRECISION") or PRECISIONS[0]
-    if name not in PRECISIONS:
-        raise InputError(f"SHAREDIM_PRECISION={name}: not a precision; use {', '.join(PRECISIONS)}")
-    return name
-
-
-def models_per_stack(device: torch.device, bytes_per_model: int) -> int:
-    """Return how many models to train at once: what the device fills with, if its memory allows."""
-    most = MODELS_PER_STACK[device.type]
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        most = min(most, int(USABLE_MEMORY * free / bytes_per_model))
-    return max(1, most)
-
-
-def memory_of_model(shape: PairShape, split: Split, recipe: ContrastiveRecipe) -> int:
-    """Estimate the bytes that one model of a stack needs in training, in single precision."""
-    widths = [side.inputs + 1 for side in (shape.rna, shape.prot)]
-    hidden = sum(shape.rna.hidden) + sum(shape.prot.hidden) + 2 * shape.rna.outputs
-    batch = min(recipe.batch_size, len(split.train))
-    cells = sum(widths) * (len(split.train) + len(split.normaliser))
-    passes = 2 * hidden * (len(split.normaliser) + batch)
-    # Similarities, their exponentials and two temporaries.
-    return 4 * (cells + passes + 4 * batch**2 + 8 * shape.parameters)
 
 
 def train_seeds(
@@ -156,6 +113,9 @@ def train_seeds(
     if len(rna) != len(prot):
         raise ValueError(f"RNA has {len(rna)} cells and protein {len(prot)}; pairs are needed")
     device = choose_device()
+    if device.type == "cuda":
+        # Graphs are captured on the current device.
+        torch.cuda.set_device(device)
     torch.set_float32_matmul_precision(choose_precision())
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
     size = models_per_stack(device, memory_of_model(shape, split_cells(len(rna), 0), recipe))
@@ -179,9 +139,15 @@ def train_seeds(
                 yield seed, tensors
                 done.add(seed)
         except torch.OutOfMemoryError as error:
-            waiting[:0] = halves(stack, done, error)
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
+            size = smaller_size(stack, error)
+        else:
+            continue
+        # Here the error no longer holds on to what the stack had allocated.
+        cells = state = None
+        gc.collect()
+        torch.cuda.empty_cache()
+        left = [seed for seed in seeds if seed not in done]
+        waiting = stacks_to_train(left, size, keeper, device)
 
 
 def stacks_to_train(
@@ -196,34 +162,28 @@ def stacks_to_train(
     for arrays in keeper.unfinished() if keeper else []:
         state = StackState.from_arrays(arrays, device)
         wanted = [model for model, seed in enumerate(state.seeds) if seed in rest]
-        if wanted and len(wanted) < len(state.seeds):
-            state = state.take(wanted)
-        if not wanted:
-            keeper.discard(state.seeds)
-        else:
-            stacks.append(state)
-            logger.info("seeds %s go on after epoch %d", state.seeds, state.epoch)
-            rest = [seed for seed in rest if seed not in state.seeds]
-    parts = np.array_split(rest, -(-len(rest) // size)) if rest else []
-    return stacks + [part.tolist() for part in parts]
+        for part in even_parts(wanted, size):
+            stacks.append(state.take(part))
+            logger.info("seeds %s go on after epoch %d", stacks[-1].seeds, state.epoch)
+        rest = [seed for seed in rest if seed not in state.seeds]
+    return stacks + even_parts(rest, size)
 
 
-def halves(
-    stack: list[int] | StackState, done: set[int], error: Exception
-) -> list[list[int] | StackState]:
-    """Divide what is not done of a stack that the GPU's memory cannot hold."""
-    seeds = stack.seeds if isinstance(stack, StackState) else stack
-    left = [model for model, seed in enumerate(seeds) if seed not in done]
-    if len(left) == 1:
+def even_parts(items: list[int], size: int) -> list[list[int]]:
+    """Divide a list into as few parts of at most a size as there can be, each as long as the next."""
+    parts = -(-len(items) // size)
+    return [part.tolist() for part in np.array_split(items, parts)] if items else []
+
+
+def smaller_size(stack: list[int] | StackState, error: Exception) -> int:
+    """Return how many models to train at once where a stack was too many for the GPU's memory."""
+    models = len(stack.seeds if isinstance(stack, StackState) else stack)
+    if models == 1:
         raise InputError(
             "the GPU's memory cannot hold even one model; free it, or set SHAREDIM_DEVICE=cpu"
         ) from error
-    logger.warning("out of GPU memory with %d models at once: trying half as many", len(left))
-    middle = (len(left) + 1) // 2
-    parts = (left[:middle], left[middle:])
-    if isinstance(stack, StackState):
-        return [stack.take(part) for part in parts]
-    return [[seeds[model] for model in part] for part in parts]
+    logger.warning("out of GPU memory with %d models at once: trying half as many", models)
+    return (models + 1) // 2
 
 
 def prepare_stack(
@@ -251,8 +211,13 @@ def prepare_stack(
 
 def epochs_of(recipe: ContrastiveRecipe, train_cells: int) -> int:
     """Return how many epochs training takes at most, the last of which may be cut short."""
-    batches = train_cells // min(recipe.batch_size, train_cells)
+    batches = batches_of(recipe, train_cells)
     return recipe.epochs if recipe.steps is None else -(-recipe.steps // batches)
+
+
+def batches_of(recipe: ContrastiveRecipe, train_cells: int) -> int:
+    """Return how many whole batches the training cells make."""
+    return train_cells // min(recipe.batch_size, train_cells)
 
 
 def train_stack(
@@ -279,22 +244,27 @@ def train_stack(
         state = record_epoch(state, losses, temperatures, engine.evaluate())
         if observe:
             observe(state)
-        failed = name_failures(state, losses, shape, recipe)
-        leaving = failed | stopping(state, recipe) if state.epoch < epochs else failed
+        leaving = name_failures(state, losses, cells, shape, recipe)
+        if state.epoch < epochs:
+            leaving |= stopping(state, recipe)
         if leaving:
-            gone = state.take(sorted(leaving))
-            stay = [model for model in range(len(state.seeds)) if model not in leaving]
-            yield from model_tensors(cells.take(sorted(leaving)), gone, shape, recipe)
-            if keeper:
-                keeper.discard(state.seeds)
+            engine = None
+            yield from model_tensors(
+                cells.take(sorted(leaving)), state.take(sorted(leaving)), shape, recipe
+            )
+            before = state.seeds
+            stay = [model for model in range(len(before)) if model not in leaving]
             cells, state = cells.take(stay), state.take(stay)
+            if keeper and stay:
+                keeper.keep(state.as_arrays())
+            if keeper:
+                keeper.discard(before)
             if not stay:
                 return
-            if keeper:
-                keeper.keep(state.as_arrays())
             engine = SharedEngine(cells, state, shape, recipe)
         elif keeper and state.epoch < epochs:
             keeper.offer(state.as_arrays)
+    engine = None
     if keeper:
         keeper.keep(state.as_arrays())
     yield from model_tensors(cells, state, shape, recipe)
@@ -311,7 +281,7 @@ def record_epoch(
     """Return the state after an epoch: what was seen of it, and the best weights so far."""
     seen = {"loss": losses.mean(dim=0), "temperature": temperatures.mean(dim=0), **seen}
     # A model that failed has no numbers for the epoch in which it did.
-    failed = ~torch.isfinite(losses).all(dim=0)
+    failed = ~(torch.isfinite(losses).all(dim=0) & torch.isfinite(state.parameters).all(dim=1))
     for quantity, name in enumerate(HISTORY):
         state.history[quantity, state.epoch] = seen[name].masked_fill(failed, torch.nan)
     better = seen["held_out_loss"] < state.best_loss
@@ -328,23 +298,28 @@ def record_epoch(
 
 
 def name_failures(
-    state: StackState, losses: torch.Tensor, shape: PairShape, recipe: ContrastiveRecipe
+    state: StackState,
+    losses: torch.Tensor,
+    cells: StackCells,
+    shape: PairShape,
+    recipe: ContrastiveRecipe,
 ) -> set[int]:
-    """Return the models whose loss is no longer finite, and say which and since when."""
-    failed = set()
-    for step, model in (~torch.isfinite(losses)).nonzero().tolist():
-        if model not in failed:
-            failed.add(model)
-            total = (state.epoch - 1) * len(losses) + step + 1
-            logger.error(
-                "%s, d = %d, seed %d: the loss is not finite at step %d; this model stops as failed, "
-                "the others go on",
-                recipe.name,
-                shape.rna.outputs,
-                state.seeds[model],
-                total,
-            )
-    return failed
+    """Return the models that failed in the last epoch, and say which and in which step."""
+    failed = torch.isnan(state.history[0, state.epoch - 1]).nonzero().flatten().tolist()
+    batches = batches_of(recipe, cells.train[0].shape[1])
+    for model in failed:
+        broken = (~torch.isfinite(losses[:, model])).nonzero().flatten().tolist()
+        # Weights may break in the last update, after the last loss.
+        step = (state.epoch - 1) * batches + (broken[0] + 1 if broken else len(losses))
+        logger.error(
+            "%s, d = %d, seed %d: the loss is not finite at step %d; this model stops as failed, "
+            "the others go on",
+            recipe.name,
+            shape.rna.outputs,
+            state.seeds[model],
+            step,
+        )
+    return set(failed)
 
 
 def stopping(state: StackState, recipe: ContrastiveRecipe) -> set[int]:
@@ -376,12 +351,15 @@ def model_tensors(
     failed = torch.isnan(state.history[0, state.epoch - 1])
     parameters = parameters.masked_fill(failed[:, None], torch.nan)
 
-    engine = SharedEngine(cells, replace(state, parameters=parameters), shape, recipe)
-    rna_norm, prot_norm = engine.mean_norms()
+    encoders = shape.encoders(parameters)
+    rna_norm, prot_norm = (
+        NormPass(encoder, side.shape[1]).mean(side)
+        for encoder, side in zip(encoders, cells.normaliser, strict=True)
+    )
     temperature = temperature_of(parameters[:, -1], recipe).masked_fill(failed, torch.nan)
-    rna, prot = shape.encoders(parameters)
+    rna, prot = encoders
     # A model that tells nothing apart has the log of the batch size.
-    chance_loss = torch.tensor(engine.batch_size).log()
+    chance_loss = torch.tensor(min(recipe.batch_size, cells.train[0].shape[1])).log()
     for model, seed in enumerate(state.seeds):
         tensors = {
             **{f"rna.{name}": tensor for name, tensor in rna.tensors_of(model).items()},

@@ -1,0 +1,64 @@
+"""Where to train, how precisely, and how many models at once."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from sharedim.errors import InputError
+from sharedim.recipes import ContrastiveRecipe
+from sharedim.splits import Split
+from sharedim.stacks import PairShape
+
+# Small enough that training goes on in the caches; a GPU fills only with many, of which a block of
+# the workflow has up to 25.
+MODELS_PER_STACK = {"cpu": 8, "cuda": 50}
+PRECISIONS = ("highest", "high", "medium")
+# Of the memory that is free on a GPU; the rest is for PyTorch's own reserves.
+USABLE_MEMORY = 0.8
+
+
+def choose_device() -> torch.device:
+    """Return the device to train on: ``SHAREDIM_DEVICE`` if set, else CUDA if visible, else the CPU."""
+    fallback = "cuda" if torch.cuda.is_available() else "cpu"
+    name = os.environ.get("SHAREDIM_DEVICE") or fallback
+    kind, _, number = name.partition(":")
+    if kind not in MODELS_PER_STACK or (number and not number.isdecimal()):
+        raise InputError(
+            f"SHAREDIM_DEVICE={name}: not a device to train on; use cpu, cuda or cuda:1"
+        )
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"SHAREDIM_DEVICE={name}: {torch.cuda.device_count()} CUDA devices are visible, "
+            "numbered from 0; use one of them, or cpu"
+        )
+    return torch.device(name)
+
+
+def choose_precision() -> str:
+    """Return the precision of matrix products, in PyTorch's words: ``SHAREDIM_PRECISION`` if set."""
+    name = os.environ.get("SHAREDIM_PRECISION") or PRECISIONS[0]
+    if name not in PRECISIONS:
+        raise InputError(f"SHAREDIM_PRECISION={name}: not a precision; use {', '.join(PRECISIONS)}")
+    return name
+
+
+def models_per_stack(device: torch.device, bytes_per_model: int) -> int:
+    """Return how many models to train at once: what the device fills with, if its memory allows."""
+    most = MODELS_PER_STACK[device.type]
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        most = min(most, int(USABLE_MEMORY * free / bytes_per_model))
+    return max(1, most)
+
+
+def memory_of_model(shape: PairShape, split: Split, recipe: ContrastiveRecipe) -> int:
+    """Estimate the bytes that one model of a stack needs in training, in single precision."""
+    widths = [side.inputs + 1 for side in (shape.rna, shape.prot)]
+    hidden = sum(shape.rna.hidden) + sum(shape.prot.hidden) + 2 * shape.rna.outputs
+    batch = min(recipe.batch_size, len(split.train))
+    cells = sum(widths) * (len(split.train) + len(split.normaliser))
+    passes = 2 * hidden * (len(split.normaliser) + batch)
+    # Similarities, their exponentials and two temporaries.
+    return 4 * (cells + passes + 4 * batch**2 + 8 * shape.parameters)

@@ -178,7 +178,10 @@ def _draw_training(axes: list[Axes], history: pd.DataFrame, recipe: str) -> None
     sns.lineplot(
         mean, **held_out, legend=False, linewidth=1, linestyle="--", errorbar=None, ax=axes[0]
     )
-    axes[0].axhline(history["chance_loss"].mean(), **REFERENCE, label="chance, log(batch)")
+    chance = history["chance_loss"].mean()
+    axes[0].axhline(chance, **REFERENCE, label="chance, log(batch)")
+    # The held-out loss of a recipe that overfits climbs without end: off the page tells enough.
+    axes[0].set_ylim(0, 1.5 * chance)
     axes[0].set_title(f"{recipe}: loss (nats), held out dashed", fontsize=10, loc="left")
     axes[1].axhline(1, **REFERENCE, label="start")
     axes[1].set_title(f"{recipe}: temperature", fontsize=10, loc="left")

@@ -181,8 +181,8 @@ def complete_block(
     directory : Path
         Where finished seeds of this recipe and dimension are kept.
     header : dict
-        What the block is: ``recipe``, ``dim``, ``seeds`` and ``data``. A finished seed is taken
-        over only where recipe, dimension and data are the same.
+        What the block is, as `block_header` gives it. A finished seed is taken over only where all
+        but the seeds are the same.
     engine : str
         Hash of the code that fits; a finished seed of another engine is not taken over.
     fit : callable

@@ -57,7 +57,7 @@ def memory_of_model(shape: PairShape, split: Split, recipe: ContrastiveRecipe) -
     """Estimate the bytes that one model of a stack needs in training, in single precision."""
     widths = [side.inputs + 1 for side in (shape.rna, shape.prot)]
     hidden = sum(shape.rna.hidden) + sum(shape.prot.hidden) + 2 * shape.rna.outputs
-    batch = min(recipe.batch_size, len(split.train))
+    batch = recipe.cells_a_step(len(split.train))
     cells = sum(widths) * (len(split.train) + len(split.normaliser))
     passes = 2 * hidden * (len(split.normaliser) + batch)
     # Similarities, their exponentials and two temporaries.

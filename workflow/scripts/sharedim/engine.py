@@ -8,7 +8,13 @@ from collections.abc import Callable
 
 import torch
 
-from sharedim.draws import EpochDraws, draw_epoch, dropout_threshold, samples_normaliser
+from sharedim.draws import (
+    DROPOUT_LEVELS,
+    EpochDraws,
+    draw_epoch,
+    dropout_threshold,
+    samples_normaliser,
+)
 from sharedim.losses import infonce
 from sharedim.passes import EncoderPass, NormPass, PassBuffers
 from sharedim.recipes import ContrastiveRecipe
@@ -66,8 +72,8 @@ class StackEngine:
         self.cells, self.state, self.shape, self.recipe = cells, state, shape, recipe
         models, self.train_cells = cells.train[0].shape[:2]
         self.normaliser_cells = cells.normaliser[0].shape[1]
-        self.batch_size = min(recipe.batch_size, self.train_cells)
-        self.batches = self.train_cells // self.batch_size
+        self.batch_size = recipe.cells_a_step(self.train_cells)
+        self.batches = recipe.steps_an_epoch(self.train_cells)
         self.steps = recipe.steps or recipe.epochs * self.batches
 
         self.device = state.parameters.device
@@ -98,7 +104,7 @@ class StackEngine:
         if recipe.dropout and recipe.hidden_layers:
             layers = (2, recipe.hidden_layers, models, recipe.hidden_width, self.batch_size)
             self.kept = torch.ones(layers, dtype=torch.bool, device=self.device)
-            self.kept_scale = 256 / (256 - dropout_threshold(recipe))
+            self.kept_scale = DROPOUT_LEVELS / (DROPOUT_LEVELS - dropout_threshold(recipe))
         self.loss, self.temperature = new(models), new(models)
 
     def _make_optimiser(self) -> None:
@@ -187,11 +193,7 @@ class StackEngine:
         with torch.enable_grad():
             leaves = [leaf.detach().requires_grad_() for leaf in leaves]
             temperature = temperature_of(leaves[0], recipe)
-            first, second = leaves[-2:]
-            if normalised:
-                first = first / (leaves[1] * leaves[2])[:, None, None]
-            else:
-                first, second = (torch.nn.functional.normalize(side, dim=2) for side in leaves[-2:])
+            first, second = self._comparable(*leaves[-2:], leaves[1:-2])
             loss = infonce(first, second, temperature, recipe.loss)
             # The sum keeps every model's gradient its own: no term depends on two models.
             to_leaves = torch.autograd.grad(loss.sum(), leaves, materialize_grads=True)
@@ -209,6 +211,15 @@ class StackEngine:
         self.loss.copy_(loss.detach())
         self.temperature.copy_(temperature.detach())
 
+    def _comparable(
+        self, first: torch.Tensor, second: torch.Tensor, mean_norms: list[torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return representations, shape (S, n, d), whose inner products are the similarities."""
+        if self.recipe.similarity == "cosine":
+            normalize = torch.nn.functional.normalize
+            return normalize(first, dim=2), normalize(second, dim=2)
+        return first / (mean_norms[0] * mean_norms[1])[:, None, None], second
+
     @torch.no_grad()
     def evaluate(self) -> dict[str, torch.Tensor]:
         """Look at the models on normaliser cells, whose pairs they are never trained on.
@@ -222,23 +233,19 @@ class StackEngine:
             the mean norm and the standard deviation of norms divided by it.
         """
         seen, representations, units = {}, [], []
-        norm_means = []
         for name, norm_pass, cells in zip(
             ("rna", "prot"), self.norm_passes, self.cells.normaliser, strict=True
         ):
             output = norm_pass.encode(cells[:, :EVALUATED_CELLS])
             norms = output.norm(dim=2)
-            seen[f"norm_mean_{name}"] = norms.mean(dim=1)
-            seen[f"norm_spread_{name}"] = norms.std(dim=1, correction=0) / norms.mean(dim=1)
-            norm_means.append(norms.mean(dim=1))
+            mean = seen[f"norm_mean_{name}"] = norms.mean(dim=1)
+            seen[f"norm_spread_{name}"] = norms.std(dim=1, correction=0) / mean
             representations.append(output)
             units.append(torch.nn.functional.normalize(output, dim=2))
         seen["alignment"] = (units[0] - units[1]).square().sum(dim=2).mean(dim=1)
 
-        first, second = units
-        if self.recipe.similarity == "inner_product":
-            first, second = representations
-            first = first / (norm_means[0] * norm_means[1])[:, None, None]
+        norm_means = [seen["norm_mean_rna"], seen["norm_mean_prot"]]
+        first, second = self._comparable(*representations, norm_means)
         temperature = temperature_of(self.state.parameters[:, -1], self.recipe)
         size = min(self.batch_size, first.shape[1])
         losses = [

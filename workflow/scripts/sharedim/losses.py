@@ -74,7 +74,6 @@ class _TiledLoss(torch.autograd.Function):
         partner = (scaled * second).sum(dim=2)
         tiles = _tiles(scaled, second, tile)
         kept, rows, columns = _partition_sums(scaled, second, tiles)
-        everything = rows.logsumexp(dim=1)
 
         on_rows, on_columns, on_all = weights
         n = first.shape[1]
@@ -84,6 +83,7 @@ class _TiledLoss(torch.autograd.Function):
         if on_columns:
             loss = loss + on_columns * columns.mean(dim=1)
         if on_all:
+            everything = rows.logsumexp(dim=1)
             loss = loss + on_all * (everything - math.log(n))
         if not any(ctx.needs_input_grad):
             return loss

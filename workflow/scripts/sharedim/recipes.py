@@ -105,6 +105,14 @@ class ContrastiveRecipe:
                 f"recipe {self.name}: dropout={self.dropout}, but it is a share below 1"
             )
 
+    def cells_a_step(self, train_cells: int) -> int:
+        """Return the size of a batch where there are so many training cells."""
+        return min(self.batch_size, train_cells)
+
+    def steps_an_epoch(self, train_cells: int) -> int:
+        """Return how many whole batches so many training cells make."""
+        return train_cells // self.cells_a_step(train_cells)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CCARecipe:

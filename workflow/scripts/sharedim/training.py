@@ -211,13 +211,8 @@ def prepare_stack(
 
 def epochs_of(recipe: ContrastiveRecipe, train_cells: int) -> int:
     """Return how many epochs training takes at most, the last of which may be cut short."""
-    batches = batches_of(recipe, train_cells)
+    batches = recipe.steps_an_epoch(train_cells)
     return recipe.epochs if recipe.steps is None else -(-recipe.steps // batches)
-
-
-def batches_of(recipe: ContrastiveRecipe, train_cells: int) -> int:
-    """Return how many whole batches the training cells make."""
-    return train_cells // min(recipe.batch_size, train_cells)
 
 
 def train_stack(
@@ -306,7 +301,7 @@ def name_failures(
 ) -> set[int]:
     """Return the models that failed in the last epoch, and say which and in which step."""
     failed = torch.isnan(state.history[0, state.epoch - 1]).nonzero().flatten().tolist()
-    batches = batches_of(recipe, cells.train[0].shape[1])
+    batches = recipe.steps_an_epoch(cells.train[0].shape[1])
     for model in failed:
         broken = (~torch.isfinite(losses[:, model])).nonzero().flatten().tolist()
         # Weights may break in the last update, after the last loss.
@@ -359,7 +354,7 @@ def model_tensors(
     temperature = temperature_of(parameters[:, -1], recipe).masked_fill(failed, torch.nan)
     rna, prot = encoders
     # A model that tells nothing apart has the log of the batch size.
-    chance_loss = torch.tensor(min(recipe.batch_size, cells.train[0].shape[1])).log()
+    chance_loss = torch.tensor(recipe.cells_a_step(cells.train[0].shape[1])).log()
     for model, seed in enumerate(state.seeds):
         tensors = {
             **{f"rna.{name}": tensor for name, tensor in rna.tensors_of(model).items()},

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sharedim.splits import split_cells
+from sharedim.errors import InputError
+from sharedim.splits import draw_test_cells, split_cells
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,66 @@ def test_a_seed_always_draws_the_same_split_and_another_a_different_one():
     assert np.array_equal(first.train, again.train)
     assert np.array_equal(first.test, again.test)
     assert not np.array_equal(np.sort(first.test), np.sort(other.test))
+
+
+def test_given_test_cells_are_the_same_for_every_seed_and_never_trained_on():
+    test = draw_test_cells(2_000, split_seed=7)
+    assert len(test) == 2_000 - 652 - 522
+    splits = [split_cells(2_000, seed, test) for seed in (0, 1)]
+    for split in splits:
+        np.testing.assert_array_equal(split.test, test)
+        together = np.concatenate([split.train, split.normaliser, split.test])
+        assert np.array_equal(np.sort(together), np.arange(2_000))
+        assert (len(split.train), len(split.normaliser)) == (652, 522)
+    assert not np.array_equal(np.sort(splits[0].train), np.sort(splits[1].train))
+    assert not np.array_equal(test, draw_test_cells(2_000, split_seed=8))
+
+
+def test_no_test_cells_let_each_seed_draw_its_own():
+    drawn, empty = split_cells(2_000, 1), split_cells(2_000, 1, np.empty(0, dtype=np.int64))
+    for part in ("train", "normaliser", "test"):
+        np.testing.assert_array_equal(getattr(drawn, part), getattr(empty, part))
+
+
+def test_beyond_the_papers_numbers_cells_have_no_part():
+    split = split_cells(30_000, 0, np.arange(5_000))
+    assert (len(split.train), len(split.normaliser), len(split.test)) == (10_000, 8_000, 5_000)
+    assert np.concatenate([split.train, split.normaliser]).min() >= 5_000
+
+
+BATCHES = np.repeat(["a", "b", "c", "d", "e"], [400, 400, 400, 400, 400])
+
+
+def test_whole_batches_come_nearest_to_the_papers_share():
+    # 41 % of 2,000 cells is 826: two of five batches.
+    test = draw_test_cells(2_000, 0, BATCHES)
+    assert len(test) == 800
+    assert len(set(BATCHES[test])) == 2
+    drawn = {tuple(sorted(set(BATCHES[draw_test_cells(2_000, s, BATCHES)]))) for s in range(20)}
+    assert len(drawn) > 3
+
+
+def test_named_batches_are_held_out():
+    test = draw_test_cells(2_000, 0, BATCHES, ["d"])
+    np.testing.assert_array_equal(test, np.arange(1_200, 1_600))
+
+
+def test_of_two_batches_one_is_held_out():
+    batches = np.repeat(["small", "large"], [100, 1_900])
+    assert set(batches[draw_test_cells(2_000, 0, batches)]) == {"small"}
+    for seed in range(5):
+        halves = np.repeat(["x", "y"], 1_000)
+        assert len(set(halves[draw_test_cells(2_000, seed, halves)])) == 1
+
+
+@pytest.mark.parametrize(
+    ("batches", "named", "sentence"),
+    [
+        (["a"] * 9, None, "holding out whole batches needs at least two of them; found a"),
+        (["a", "b"] * 9, ["c"], "test_batches: no batch is called 'c'; found a, b"),
+        (["a", "b"] * 9, ["a", "b"], "test_batches: no batch is left to train on; found a, b"),
+    ],
+)
+def test_batches_that_cannot_be_held_out(batches, named, sentence):
+    with pytest.raises(InputError, match=sentence):
+        draw_test_cells(len(batches), 0, np.array(batches), named)

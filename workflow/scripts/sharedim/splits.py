@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sharedim.errors import InputError
+
 TRAIN_CELLS = 10_000
 NORMALISER_CELLS = 8_000
 TEST_CELLS = 12_672
@@ -30,12 +32,15 @@ class Split:
     test: np.ndarray
 
 
-def split_cells(n_cells: int, seed: int) -> Split:
-    """Draw the paper's random split for one seed.
+def split_cells(n_cells: int, seed: int, test_cells: np.ndarray | None = None) -> Split:
+    """Divide the cells for one seed.
 
     The paper uses 10,000 training cells, 8,000 normaliser cells and the rest (12,672 of its
-    30,672 cells) for testing. More cells make the test share larger; fewer scale all three in
-    proportion. The test cells depend on the number of cells and the seed alone.
+    30,672 cells) for testing, drawn at random. More cells make the test share larger; fewer scale
+    all three in proportion. The test cells depend on the number of cells and the seed alone.
+
+    Where the test cells are given, a seed redraws the others only, in the same proportion and up
+    to the same numbers; beyond 18,000 of them the remaining cells have no part.
 
     Parameters
     ----------
@@ -43,18 +48,90 @@ def split_cells(n_cells: int, seed: int) -> Split:
         Paired cells in the dataset.
     seed : int
         The repetition.
+    test_cells : ndarray of int64, shape (test cells,), optional
+        Row numbers of test cells that are the same for every seed. None, or an empty array, lets
+        each seed draw its own.
 
     Returns
     -------
     Split
     """
-    total = TRAIN_CELLS + NORMALISER_CELLS + TEST_CELLS
-    share = min(1.0, n_cells / total)
-    n_train = round(TRAIN_CELLS * share)
-    n_normaliser = round(NORMALISER_CELLS * share)
-    n_test = n_cells - n_train - n_normaliser
+    rng = np.random.default_rng(seed)
+    if test_cells is None or len(test_cells) == 0:
+        n_test, n_train, n_normaliser = split_sizes(n_cells)
+        order = rng.permutation(n_cells)
+        # The test cells are cut off first, so that a recipe can divide the rest its own way.
+        test, rest = order[:n_test], order[n_test:]
+    else:
+        test = np.asarray(test_cells)
+        rest = rng.permutation(np.setdiff1d(np.arange(n_cells), test))
+        share = TRAIN_CELLS / (TRAIN_CELLS + NORMALISER_CELLS)
+        n_train = min(TRAIN_CELLS, round(len(rest) * share))
+        n_normaliser = min(NORMALISER_CELLS, len(rest) - n_train)
+    return Split(train=rest[:n_train], normaliser=rest[n_train : n_train + n_normaliser], test=test)
 
-    order = np.random.default_rng(seed).permutation(n_cells)
-    # The test cells are cut off first, so that a recipe can divide the rest its own way.
-    test, rest = order[:n_test], order[n_test:]
-    return Split(train=rest[:n_train], normaliser=rest[n_train:], test=test)
+
+def split_sizes(n_cells: int) -> tuple[int, int, int]:
+    """Return how many cells of a dataset test, train and estimate the norm in the paper's split."""
+    share = min(1.0, n_cells / (TRAIN_CELLS + NORMALISER_CELLS + TEST_CELLS))
+    n_train, n_normaliser = round(TRAIN_CELLS * share), round(NORMALISER_CELLS * share)
+    return n_cells - n_train - n_normaliser, n_train, n_normaliser
+
+
+def draw_test_cells(
+    n_cells: int,
+    split_seed: int,
+    batches: np.ndarray | None = None,
+    test_batches: list[str] | None = None,
+) -> np.ndarray:
+    """Choose the test cells of a dataset once, for every seed.
+
+    Parameters
+    ----------
+    n_cells : int
+        Paired cells in the dataset.
+    split_seed : int
+        Source of the draw.
+    batches : ndarray of str, shape (n_cells,), optional
+        Batch or donor of each cell; whole ones are held out. None draws single cells, as many as
+        the paper's split has.
+    test_batches : list of str, optional
+        The batches to hold out. None draws some whose cells come nearest to the paper's share.
+
+    Returns
+    -------
+    ndarray of int64
+        Row numbers in rising order.
+
+    Raises
+    ------
+    InputError
+        If there are no two batches, one that is named does not exist, or none is left to train on.
+    """
+    n_test = split_sizes(n_cells)[0]
+    rng = np.random.default_rng(split_seed)
+    if batches is None:
+        return np.sort(rng.permutation(n_cells)[:n_test])
+    sizes = dict(zip(*np.unique(batches, return_counts=True), strict=True))
+    found = f"found {', '.join(map(str, sizes))}"
+    if len(sizes) < 2:
+        raise InputError(f"holding out whole batches needs at least two of them; {found}")
+    if test_batches is None:
+        test_batches = _batches_near(n_test, sizes, rng)
+    unknown = [name for name in test_batches if name not in sizes]
+    if unknown:
+        raise InputError(f"test_batches: no batch is called '{unknown[0]}'; {found}")
+    if len(set(test_batches)) == len(sizes):
+        raise InputError(f"test_batches: no batch is left to train on; {found}")
+    return np.flatnonzero(np.isin(batches, test_batches))
+
+
+def _batches_near(n_test: int, sizes: dict[str, int], rng: np.random.Generator) -> list[str]:
+    """Draw batches one by one, keeping each that brings their cells nearer to a number."""
+    drawn, cells = [], 0
+    for name in rng.permutation(list(sizes)):
+        if len(drawn) < len(sizes) - 1 and abs(cells + sizes[name] - n_test) < abs(cells - n_test):
+            drawn.append(str(name))
+            cells += sizes[name]
+    # Where each batch alone is far more than the share, the smallest is the nearest to it.
+    return drawn or [min(sizes, key=sizes.get)]

@@ -1,16 +1,16 @@
 """Read the cells, refuse what cannot be used, and say what was found."""
 
-from sharedim.checks import describe
+from sharedim.description import describe
 from sharedim.files import write_json
 from sharedim.io import read_paired_cells
 from sharedim.log import job
 
 
 def main():
-    dataset = snakemake.wildcards.dataset
+    dataset, given = snakemake.wildcards.dataset, snakemake.params
     with job(snakemake.log[0], f"check {dataset}") as logger:
-        cells = read_paired_cells(snakemake.input.cells, **snakemake.params.reading)
-        found = describe(cells, dataset, snakemake.input.cells)
+        cells = read_paired_cells(snakemake.input.cells, **given.reading)
+        found = describe(cells, dataset, splitting=given.splitting, features=given.features)
         for line in found["warnings"]:
             logger.warning(line)
         logger.info(found["summary"])

@@ -2,22 +2,88 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from sharedim.errors import InputError
-from sharedim.splits import TRAIN_CELLS, split_cells
 
 if TYPE_CHECKING:
-    from sharedim.io import PairedCells
+    from anndata import AnnData
 
 MINIMUM_CELLS = 500
 MINIMUM_PROTEINS = 3
+MINIMUM_GENES = 3
+FEW_GENES = 200
+FEW_CELLS_OF_A_TYPE = 10
+NAMED_AT_MOST = 5
+# Values looked at together, so that a check of many counts takes no memory of their number.
+VALUES_AT_ONCE = 2**22
 
 
-def check_counts(matrix: np.ndarray | sparse.spmatrix, what: str, where: str) -> None:
+@dataclass(frozen=True)
+class Usable:
+    """What of two paired matrices can be used.
+
+    Attributes
+    ----------
+    cells : ndarray of bool, shape (cells,)
+        Cells with counts in both modalities.
+    proteins : ndarray of bool, shape (proteins,)
+        Proteins that vary and are no isotype controls.
+    notes : list of str
+        What was left out, one sentence each.
+    """
+
+    cells: np.ndarray
+    proteins: np.ndarray
+    notes: list[str]
+
+
+def check_pairs(paired: pd.Index, rna: pd.Index, prot: pd.Index, where: str) -> None:
+    """Refuse data with no or too few cells that have both modalities.
+
+    Parameters
+    ----------
+    paired, rna, prot : Index
+        Names of the cells with both modalities, with RNA, with protein.
+    where : str
+        The file, for the message.
+
+    Raises
+    ------
+    InputError
+        With what was found and what is needed.
+    """
+    if len(paired) == 0:
+        without_endings = [
+            pd.Index([re.sub(r"[-_]\d+$", "", name) for name in names]) for names in (rna, prot)
+        ]
+        agreeing = len(without_endings[0].intersection(without_endings[1]))
+        hint = f"; without endings such as -1, {agreeing:,} names would agree" if agreeing else ""
+        raise InputError(
+            f"{where}: no cell has both RNA and protein ({len(rna):,} cells with RNA, {len(prot):,} "
+            f"with protein, no name in common{hint}); both modalities need the same cell names"
+        )
+    _check_number_of_cells(len(paired), where)
+
+
+def _check_number_of_cells(cells: int, where: str) -> None:
+    if cells < MINIMUM_CELLS:
+        raise InputError(
+            f"{where}: only {cells:,} cells have both RNA and protein; "
+            f"at least {MINIMUM_CELLS} are needed to train and to hold cells out"
+        )
+
+
+def check_counts(
+    matrix: np.ndarray | sparse.spmatrix, what: str, where: str, layer: str, layers: list[str]
+) -> None:
     """Refuse a matrix that cannot be raw counts.
 
     Parameters
@@ -28,130 +94,206 @@ def check_counts(matrix: np.ndarray | sparse.spmatrix, what: str, where: str) ->
         The modality in words, such as ``"RNA"``.
     where : str
         The file, for the message.
+    layer : str
+        The layer it was taken from.
+    layers : list of str
+        All layers there are.
 
     Raises
     ------
     InputError
         If a value is not finite, negative, or not a whole number.
     """
+    remedy = (
+        f"raw counts are needed, in X, in a layer named 'counts' or in one named with counts_layer= "
+        f"(taken from {layer}, found {', '.join(layers)})"
+    )
+    if what == "protein":
+        remedy += "; for values transformed already say protein_transform=dsb or none"
+    for values in _parts(matrix):
+        if not np.all(np.isfinite(values)):
+            raise InputError(f"{where}: the {what} matrix holds NaN or infinite values; {remedy}")
+        if values.min() < 0:
+            raise InputError(
+                f"{where}: the {what} matrix holds negative values (such as {values.min():.3g}), so "
+                f"it was scaled or denoised; {remedy}"
+            )
+        fractional = values[values != np.round(values)]
+        if fractional.size:
+            raise InputError(
+                f"{where}: the {what} matrix holds values that are not whole numbers (such as "
+                f"{fractional[0]:.4g}), so it was normalised; {remedy}"
+            )
+
+
+def check_transformed(matrix: np.ndarray, what: str, where: str) -> None:
+    """Refuse supposedly transformed values that are not finite, or that are raw counts."""
+    whole = True
+    for values in _parts(matrix):
+        if not np.all(np.isfinite(values)):
+            raise InputError(f"{where}: the {what} matrix holds NaN or infinite values")
+        whole &= bool((values == np.round(values)).all() and values.min() >= 0)
+    if whole:
+        raise InputError(
+            f"{where}: the {what} matrix X holds whole numbers only, as raw counts do, but "
+            "protein_transform says that it was transformed already; use clr_per_cell for counts"
+        )
+
+
+def _parts(matrix: np.ndarray | sparse.spmatrix) -> Iterator[np.ndarray]:
+    """Yield the values of a matrix, or the non-zero ones of a sparse one, some at a time."""
     values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix).ravel()
-    remedy = "raw counts are needed (in X or in a layer named 'counts')"
-    if not np.all(np.isfinite(values)):
-        raise InputError(f"{where}: the {what} matrix holds NaN or infinite values; {remedy}")
-    if values.size and values.min() < 0:
-        raise InputError(
-            f"{where}: the {what} matrix holds negative values (lowest {values.min():.3g}); {remedy}"
-        )
-    fractional = values[values != np.round(values)]
-    if fractional.size:
-        raise InputError(
-            f"{where}: the {what} matrix holds values that are not whole numbers "
-            f"(such as {fractional[0]:.4g}); {remedy}"
-        )
+    for first in range(0, values.size, VALUES_AT_ONCE):
+        yield values[first : first + VALUES_AT_ONCE]
 
 
-def check_sizes(n_paired: int, n_rna: int, n_prot: int, n_proteins: int, where: str) -> None:
-    """Refuse data with no or too few paired cells, or too few proteins.
+def choose_usable(
+    rna: AnnData, prot: AnnData, isotype_controls: str | None, where: str, *, counts: bool
+) -> Usable:
+    """Find the proteins and cells that can be used, and refuse the data when too few can.
 
     Parameters
     ----------
-    n_paired, n_rna, n_prot : int
-        Cells with both modalities, with RNA, with protein.
-    n_proteins : int
-        Proteins measured.
+    rna, prot : AnnData
+        The same cells in the same order.
+    isotype_controls : str or None
+        Regular expression; proteins with a match in their name are left out.
     where : str
-        The file, for the message.
+        The file, for messages.
+    counts : bool
+        Whether the protein values are counts, so that a cell of zeros was not measured.
+
+    Returns
+    -------
+    Usable
 
     Raises
     ------
     InputError
-        With what was found and what is needed.
+        If too few genes, proteins or cells remain.
     """
-    if n_paired == 0:
-        raise InputError(
-            f"{where}: no cell has both RNA and protein ({n_rna:,} cells with RNA, {n_prot:,} with "
-            "protein, no name in common); both modalities need the same cell names"
+    notes = []
+    proteins = np.ones(prot.n_vars, dtype=bool)
+    if isotype_controls:
+        pattern = re.compile(isotype_controls)
+        isotype = np.array([bool(pattern.search(name)) for name in prot.var_names], dtype=bool)
+        if isotype.any():
+            notes.append(f"Isotype controls are left out: {_named(prot.var_names[isotype])}.")
+        proteins &= ~isotype
+    lowest, highest = (_dense_row(edge(axis=0)) for edge in (prot.X.min, prot.X.max))
+    constant = proteins & (lowest == highest)
+    if constant.any():
+        notes.append(
+            f"Proteins with the same value in every cell are left out: "
+            f"{_named(prot.var_names[constant])}."
         )
-    if n_paired < MINIMUM_CELLS:
-        raise InputError(
-            f"{where}: only {n_paired:,} cells have both RNA and protein; "
-            f"at least {MINIMUM_CELLS} are needed to train and to hold cells out"
-        )
-    if n_proteins < MINIMUM_PROTEINS:
-        raise InputError(
-            f"{where}: only {n_proteins} proteins; at least {MINIMUM_PROTEINS} are needed"
-        )
-
-
-def warnings_for(n_paired: int, n_rna: int, n_prot: int) -> list[str]:
-    """Return what a person should know before trusting the answer, one sentence each."""
-    warnings = []
-    unpaired = max(n_rna, n_prot) - n_paired
-    if n_rna != n_paired or n_prot != n_paired:
-        warnings.append(
-            f"{n_paired:,} cells have both modalities ({n_rna:,} have RNA, {n_prot:,} protein); "
-            f"only these are used, up to {unpaired:,} are left out."
-        )
-    n_train = len(split_cells(n_paired, seed=0).train)
-    if n_train < TRAIN_CELLS // 2:
-        warnings.append(
-            f"Only {n_train:,} cells are left for training; contrastive training as published was made "
-            f"for {TRAIN_CELLS:,} and memorises so few: trust the held-out curves, and have the cca "
-            "baseline beside them."
-        )
-    return warnings
-
-
-def describe(cells: PairedCells, dataset: str, source: str) -> dict:
-    """Say what the workflow sees in a dataset.
-
-    Parameters
-    ----------
-    cells : PairedCells
-        As read.
-    dataset : str
-        Its name.
-    source : str
-        The file.
-
-    Returns
-    -------
-    dict
-        Plain values for ``check.json``: sizes, split, label columns (coarsest first) with the
-        number of cells of each type and of unknown type, batches, warnings, the truth of a
-        simulation, and a summary in one sentence.
-    """
-    n_paired, split = cells.rna.n_obs, split_cells(cells.rna.n_obs, seed=0)
-    labels = {
-        column: {
-            "types": {str(k): int(n) for k, n in cells.labels[column].value_counts().items()},
-            "unknown": int(cells.labels[column].isna().sum()),
-        }
-        for column in cells.labels
-    }
-    levels = ", ".join(
-        f"{column} ({len(found['types'])} types)" for column, found in labels.items()
+    proteins &= ~constant
+    left = (
+        ""
+        if proteins.all()
+        else f" of {prot.n_vars} can be used (the others are constant or isotype controls)"
     )
-    batches = {} if cells.batch is None else cells.batch.value_counts()
-    return {
-        "dataset": dataset,
-        "file": source,
-        "summary": (
-            f"{n_paired:,} paired cells, {cells.rna.n_vars:,} genes, {cells.prot.n_vars:,} proteins; "
-            f"labels: {levels or 'none, so no label transfer'}; batches: {len(batches) or 'none named'}"
-        ),
-        "paired_cells": n_paired,
-        "rna_cells": cells.n_rna,
-        "prot_cells": cells.n_prot,
-        "genes": cells.rna.n_vars,
-        "proteins": cells.prot.n_vars,
-        "split": {
-            "train": len(split.train),
-            "normaliser": len(split.normaliser),
-            "test": len(split.test),
-        },
-        "labels": labels,
-        "batches": {str(k): int(n) for k, n in batches.items()},
-        "warnings": warnings_for(n_paired, cells.n_rna, cells.n_prot),
-        "truth": cells.truth,
-    }
+    if proteins.sum() < MINIMUM_PROTEINS:
+        raise InputError(
+            f"{where}: only {proteins.sum()} proteins{left}; at least {MINIMUM_PROTEINS} are needed"
+        )
+    if rna.n_vars < MINIMUM_GENES:
+        raise InputError(f"{where}: only {rna.n_vars} genes; at least {MINIMUM_GENES} are needed")
+
+    depth = _dense_row(rna.X.sum(axis=1))
+    if not depth.any():
+        raise InputError(f"{where}: the RNA matrix holds zeros only; raw counts are needed")
+    empty = {"RNA": depth == 0}
+    if counts:
+        empty["protein"] = _dense_row(prot.X[:, proteins].sum(axis=1)) == 0
+    for what, cells in empty.items():
+        if cells.any():
+            have = "has" if cells.sum() == 1 else "have"
+            notes.append(f"{_number(cells.sum(), 'cell')} left out, which {have} no {what} counts.")
+    kept = ~np.logical_or.reduce(list(empty.values()))
+    _check_number_of_cells(int(kept.sum()), where)
+    return Usable(kept, proteins, notes)
+
+
+def _dense_row(row: np.ndarray | sparse.spmatrix) -> np.ndarray:
+    return np.asarray(row.todense() if sparse.issparse(row) else row).ravel()
+
+
+def _named(names: pd.Index) -> str:
+    """List a few names and count the rest."""
+    more = len(names) - NAMED_AT_MOST
+    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{' is' if count == 1 else 's are'}"
+
+
+def pairing_notes(n_paired: int, n_rna: int, n_prot: int) -> list[str]:
+    """Say how many cells have only one modality."""
+    if n_rna == n_paired == n_prot:
+        return []
+    return [
+        f"{n_paired:,} cells have both modalities ({n_rna:,} have RNA, {n_prot:,} protein); only "
+        f"these are used, {n_rna + n_prot - 2 * n_paired:,} are left out."
+    ]
+
+
+def name_notes(genes: pd.Index, proteins: pd.Index) -> list[str]:
+    """Say what is odd about the names of genes and proteins."""
+    notes = []
+    for what, names in (("Gene", genes), ("Protein", proteins)):
+        repeated = names[names.duplicated()].unique()
+        if len(repeated):
+            notes.append(
+                f"{what} names that repeat are told apart by a number: {_named(repeated)}."
+            )
+    shared = proteins.intersection(genes)
+    if len(shared):
+        notes.append(
+            f"{_number(len(shared), 'protein')} called like a gene ({_named(shared)}); they stay in "
+            "their own modality."
+        )
+    if len(proteins) > len(genes):
+        notes.append(
+            f"There are more proteins ({len(proteins):,}) than genes ({len(genes):,}); if the "
+            "modalities are the wrong way round, name them with rna_modality and protein_modality."
+        )
+    if len(genes) < FEW_GENES:
+        notes.append(
+            f"Only {len(genes):,} genes: a whole transcriptome is wanted, so that a cell's depth and "
+            "the variable genes can be judged."
+        )
+    return notes
+
+
+def label_notes(labels: pd.DataFrame) -> list[str]:
+    """Say which cells and types label transfer cannot judge."""
+    notes = []
+    for column in labels:
+        unknown = int(labels[column].isna().sum())
+        if unknown:
+            notes.append(
+                f"{column}: {unknown:,} of {len(labels):,} cells are of no known type; they take part "
+                "in matching but not in label transfer."
+            )
+        sizes = labels[column].value_counts()
+        few = sizes[sizes < FEW_CELLS_OF_A_TYPE]
+        if len(few):
+            named = ", ".join(f"{name} ({n})" for name, n in few.items())
+            notes.append(
+                f"{column}: types with fewer than {FEW_CELLS_OF_A_TYPE} cells, for which label "
+                f"transfer says little: {named}."
+            )
+    return notes
+
+
+def check_batches(batch: pd.Series | None, wanted_by: str, where: str) -> None:
+    """Refuse a choice that needs batches where there are no two of them."""
+    found = [] if batch is None else list(batch.unique())
+    if len(found) < 2:
+        has = f"only one ({found[0]})" if found else "no batch column"
+        raise InputError(
+            f"{where}: {wanted_by} needs at least two batches, and there is {has}; name the column "
+            "with batch="
+        )

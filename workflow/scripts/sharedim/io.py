@@ -1,54 +1,28 @@
-"""Reading and writing paired cells as .h5mu."""
+"""Paired cells, read from any file: the same cells in both modalities, raw counts, labels, batches."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import mudata
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from scipy import sparse
 
-from sharedim.checks import check_counts, check_sizes
+from sharedim import checks
+from sharedim.columns import find_batch, find_labels, fold
 from sharedim.errors import InputError
+from sharedim.formats import CellFile, Matrix, Modality, open_cells
 
 RNA_NAMES = ("rna", "gex", "geneexpression", "transcriptome")
 PROTEIN_NAMES = ("prot", "protein", "proteins", "adt", "ab", "antibodycapture")
-LABEL_NAMES = (
-    "celltypel1",
-    "celltypel2",
-    "celltypelevel1",
-    "celltypelevel2",
-    "celltype1",
-    "celltype2",
-    "celltype",
-    "celltypes",
-    "majorcelltype",
-    "annotation",
-    "annotations",
-)
-BATCH_NAMES = ("batch", "lane", "donor", "donorid", "sample", "sampleid")
-UNKNOWN_LABELS = (
-    "",
-    "unknown",
-    "unassigned",
-    "unlabeled",
-    "unlabelled",
-    "undefined",
-    "undetermined",
-    "unclassified",
-    "not assigned",
-    "none",
-    "na",
-    "n/a",
-    "nan",
-)
-# The report shows two levels of cell types, as the paper does.
-LABEL_LEVELS = 2
+# Isotype controls by the names antibody panels give them; "IgG" alone may be a true marker.
+ISOTYPE_CONTROLS = r"(?i)isotype|\b(mouse|ms|rat|rag|hamster)[-_. ]*ig[gm]|^igg[12][abc]?([-_. ]|$)"
+# Protein values that a person has transformed already, and that are no counts.
+TRANSFORMED = ("dsb", "none")
 
 
 @dataclass(frozen=True)
@@ -57,41 +31,85 @@ class PairedCells:
 
     Attributes
     ----------
+    where : str
+        The file, for messages.
     rna, prot : AnnData
-        Raw counts in ``X``, the same cells in the same order.
+        Raw counts in ``X`` (CSR, float32), the same cells in the same order. Protein values as the
+        file has them where they were transformed already.
     labels : DataFrame
         Cell-type columns, the coarsest first; missing where a cell's type is not known.
     batch : Series or None
         Batch, donor or lane of each cell.
+    hold_out : Series or None
+        The column whose whole batches may be held out: the batch unless another was named.
     n_rna, n_prot : int
         Cells with RNA and with protein in the file, paired or not.
+    notes : list of str
+        What was left out and why, and what is odd: one sentence each.
     truth : dict or None
         What a simulation knows: ``shared_dimensions`` and more. Never used by training.
     """
 
+    where: str
     rna: AnnData
     prot: AnnData
     labels: pd.DataFrame
     batch: pd.Series | None
+    hold_out: pd.Series | None
     n_rna: int
     n_prot: int
+    notes: list[str]
     truth: dict | None
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """The cells of a file that have both modalities, before anything is left out.
+
+    Attributes
+    ----------
+    where : str
+        The file, for messages.
+    rna, prot : AnnData
+        The same cells in the same order, values in ``X``.
+    columns : DataFrame
+        Every column about these cells.
+    n_rna, n_prot : int
+        Cells with RNA and with protein in the file.
+    notes : list of str
+        What is odd about names and pairs, one sentence each.
+    simulation : object
+        What a simulation left in the file.
+    """
+
+    where: str
+    rna: AnnData
+    prot: AnnData
+    columns: pd.DataFrame
+    n_rna: int
+    n_prot: int
+    notes: list[str]
+    simulation: object
+
+
 def read_paired_cells(
-    path: str | Path,
+    source: str | Path | list[str],
     *,
     rna_modality: str | None = None,
     protein_modality: str | None = None,
     labels: list[str] | None = None,
     batch: str | None = None,
+    hold_out_column: str | None = None,
+    counts_layer: str | None = None,
+    protein_transform: str = "clr_per_cell",
+    isotype_controls: str | None = ISOTYPE_CONTROLS,
 ) -> PairedCells:
-    """Read the paired cells of a .h5mu file and refuse what cannot be used.
+    """Read the paired cells of a file and refuse what cannot be used.
 
     Parameters
     ----------
-    path : path-like
-        A .h5mu file with raw counts in ``X`` or in a layer named ``counts``.
+    source : path-like or list of path-like
+        As `sharedim.formats.open_cells` takes it.
     rna_modality, protein_modality : str, optional
         Names of the modalities; recognised by their usual names when not given.
     labels : list of str, optional
@@ -99,6 +117,14 @@ def read_paired_cells(
         means none.
     batch : str, optional
         Column with batches; recognised by its usual names when not given.
+    hold_out_column : str, optional
+        Column whose whole batches may be held out, where it is not the batch.
+    counts_layer : str, optional
+        Layer with raw counts; else one called ``counts``, else ``X``.
+    protein_transform : str
+        ``"dsb"`` and ``"none"`` take the protein's ``X`` as it is; all others need raw counts.
+    isotype_controls : str, optional
+        Regular expression; proteins with a match in their name are left out.
 
     Returns
     -------
@@ -109,33 +135,78 @@ def read_paired_cells(
     InputError
         One sentence that says what is wrong and what would be right.
     """
-    where = str(path)
-    data = _read_h5mu(Path(path))
-    rna_name = _find_modality(data, rna_modality, RNA_NAMES, "RNA", where)
-    prot_name = _find_modality(data, protein_modality, PROTEIN_NAMES, "protein", where)
-    if rna_name == prot_name:
-        raise InputError(f"{where}: modality '{rna_name}' cannot be both RNA and protein")
-    n_rna, n_prot = data[rna_name].n_obs, data[prot_name].n_obs
-    for name in (rna_name, prot_name):
-        duplicated = data[name].obs_names[data[name].obs_names.duplicated()]
-        if len(duplicated):
-            raise InputError(
-                f"{where}: modality '{name}' holds {len(duplicated):,} duplicated cell names "
-                f"(such as '{duplicated[0]}'); every cell needs a name of its own"
-            )
-
-    cells = data[rna_name].obs_names.intersection(data[prot_name].obs_names, sort=False)
-    check_sizes(len(cells), n_rna, n_prot, data[prot_name].n_vars, where)
-    columns = _cell_columns(data, rna_name, prot_name, cells)
-    return PairedCells(
-        rna=_counts_of(data[rna_name][cells], "RNA", where),
-        prot=_counts_of(data[prot_name][cells], "protein", where),
-        labels=_find_labels(columns, labels, where),
-        batch=_find_batch(columns, batch, where),
-        n_rna=n_rna,
-        n_prot=n_prot,
-        truth=_truth_of(data),
+    counted = protein_transform not in TRANSFORMED
+    pairs = pair_cells(
+        source,
+        rna_modality=rna_modality,
+        protein_modality=protein_modality,
+        counts_layer=counts_layer,
+        counted=counted,
     )
+    label_table = find_labels(pairs.columns, labels, pairs.where)
+    batches = hold_out = find_batch(pairs.columns, batch, pairs.where)
+    if hold_out_column is not None:
+        hold_out = find_batch(pairs.columns, hold_out_column, pairs.where, "hold-out")
+    usable = checks.choose_usable(
+        pairs.rna, pairs.prot, isotype_controls, pairs.where, counts=counted
+    )
+    kept = usable.cells
+    return PairedCells(
+        where=pairs.where,
+        rna=pairs.rna if kept.all() else pairs.rna[kept].copy(),
+        prot=pairs.prot[kept][:, usable.proteins].copy(),
+        labels=label_table[kept],
+        batch=None if batches is None else batches[kept],
+        hold_out=None if hold_out is None else hold_out[kept],
+        n_rna=pairs.n_rna,
+        n_prot=pairs.n_prot,
+        notes=[*pairs.notes, *usable.notes],
+        truth=_truth_of(pairs.simulation),
+    )
+
+
+def pair_cells(
+    source: str | Path | list[str],
+    *,
+    rna_modality: str | None = None,
+    protein_modality: str | None = None,
+    counts_layer: str | None = None,
+    counted: bool = True,
+) -> Pairs:
+    """Read the cells of a file that have both modalities, with everything known about them.
+
+    Parameters and errors are those of `read_paired_cells`; ``counted`` tells whether the protein
+    values are raw counts.
+    """
+    file = open_cells(source)
+    rna, prot = _find_modalities(file, rna_modality, protein_modality)
+    _refuse_duplicated_names(file, {"RNA": rna, "protein": prot})
+    cells = rna.obs.index.intersection(prot.obs.index, sort=False)
+    checks.check_pairs(cells, rna.obs.index, prot.obs.index, file.where)
+    _require_layer(file, (rna, prot), counts_layer)
+    return Pairs(
+        where=file.where,
+        rna=_matrix_of(rna, cells, "RNA", file.where, counts_layer, counts=True),
+        prot=_matrix_of(prot, cells, "protein", file.where, counts_layer, counts=counted),
+        columns=_cell_columns(file, rna, prot, cells),
+        n_rna=len(rna.obs),
+        n_prot=len(prot.obs),
+        notes=[
+            *checks.pairing_notes(len(cells), len(rna.obs), len(prot.obs)),
+            *checks.name_notes(rna.features, prot.features),
+        ],
+        simulation=file.simulation,
+    )
+
+
+def as_mudata(pairs: Pairs) -> mudata.MuData:
+    """Return pairs as one object with the modalities ``rna`` and ``prot`` and all columns."""
+    # The new default of mudata: a modality's own columns stay in the modality.
+    with mudata.set_options(pull_on_update=False):
+        data = mudata.MuData({"rna": pairs.rna, "prot": pairs.prot})
+    for name, column in pairs.columns.items():
+        data.obs[name] = column
+    return data
 
 
 def cell_table(cells: PairedCells) -> pd.DataFrame:
@@ -147,137 +218,109 @@ def cell_table(cells: PairedCells) -> pd.DataFrame:
     return table
 
 
-def _read_h5mu(path: Path) -> mudata.MuData:
-    if not path.exists():
-        raise InputError(f"{path}: no such file; give the path of a .h5mu file")
-    if not path.is_file():
-        raise InputError(f"{path}: not a file; give the path of a .h5mu file")
-    try:
-        with h5py.File(path) as file:
-            groups = list(file)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read as HDF5, so it is no .h5mu file or a truncated one ({error})"
-        ) from None
-    if "mod" not in groups:
-        hint = "it looks like a .h5ad file; " if {"X", "obs", "var"} <= set(groups) else ""
-        raise InputError(
-            f"{path}: no modalities in it ({hint}found {', '.join(groups) or 'nothing'}); "
-            "a .h5mu file has a group 'mod' with one group a modality"
-        )
-    # The new default of mudata: a modality's own columns stay in the modality.
-    with mudata.set_options(pull_on_update=False):
-        return mudata.read_h5mu(path)
+def _find_modalities(
+    file: CellFile, rna_modality: str | None, protein_modality: str | None
+) -> tuple[Modality, Modality]:
+    rna = _find_modality(file, rna_modality, RNA_NAMES, "RNA")
+    prot = _find_modality(file, protein_modality, PROTEIN_NAMES, "protein")
+    if rna == prot:
+        raise InputError(f"{file.where}: modality '{rna}' cannot be both RNA and protein")
+    return file.modalities[rna], file.modalities[prot]
 
 
-def _normal(name: str) -> str:
-    """Fold a name to lower-case letters and digits, so that cell_type equals CellType."""
-    return re.sub(r"[^a-z0-9]", "", str(name).lower())
-
-
-def _find_modality(
-    data: mudata.MuData, named: str | None, usual: tuple[str, ...], what: str, where: str
-) -> str:
-    found = ", ".join(data.mod)
+def _find_modality(file: CellFile, named: str | None, usual: tuple[str, ...], what: str) -> str:
+    found = ", ".join(file.modalities) or "none"
     option = "rna_modality" if what == "RNA" else "protein_modality"
     if named is not None:
-        if named not in data.mod:
-            raise InputError(f"{where}: no modality named '{named}' ({option}); found {found}")
+        if named not in file.modalities:
+            raise InputError(f"{file.where}: no modality named '{named}' ({option}); found {found}")
         return named
-    matches = [name for name in data.mod if _normal(name) in usual]
+    matches = [name for name in file.modalities if fold(name) in usual]
     if len(matches) != 1:
         how_many = "no" if not matches else "more than one"
         raise InputError(
-            f"{where}: {how_many} {what} modality recognised among the modalities found ({found}); "
-            f"both RNA and protein are needed, under their usual names or named with {option}="
+            f"{file.where}: {how_many} {what} modality recognised among the modalities found "
+            f"({found}); both RNA and protein are needed, under their usual names or named with "
+            f"{option}="
         )
     return matches[0]
 
 
-def _cell_columns(
-    data: mudata.MuData, rna_name: str, prot_name: str, cells: pd.Index
-) -> pd.DataFrame:
+def _refuse_duplicated_names(file: CellFile, modalities: dict[str, Modality]) -> None:
+    tables = {f"the {what} modality": modality.obs for what, modality in modalities.items()}
+    for place, table in (tables | {"the table of cells": file.obs}).items():
+        duplicated = table.index[table.index.duplicated()]
+        if len(duplicated):
+            raise InputError(
+                f"{file.where}: {place} holds {len(duplicated):,} duplicated cell names (such as "
+                f"'{duplicated[0]}'); every cell needs a name of its own"
+            )
+
+
+def _cell_columns(file: CellFile, rna: Modality, prot: Modality, cells: pd.Index) -> pd.DataFrame:
     """Collect the columns about cells: the object's own first, then RNA's, then the protein's."""
     columns: dict[str, pd.Series] = {}
-    for table in (data.obs, data[rna_name].obs, data[prot_name].obs):
+    for table in (file.obs, rna.obs, prot.obs):
         for name in table.columns:
             columns.setdefault(name, table[name].reindex(cells))
     return pd.DataFrame(columns, index=cells)
 
 
-def _counts_of(modality: AnnData, what: str, where: str) -> AnnData:
-    counts = modality.layers.get("counts", modality.X)
-    if counts is None:
+def _require_layer(file: CellFile, modalities: tuple[Modality, ...], named: str | None) -> None:
+    found = list(dict.fromkeys(name for modality in modalities for name in modality.layers))
+    if named is not None and named not in found:
+        raise InputError(
+            f"{file.where}: no layer named '{named}' (counts_layer); found {', '.join(found)}"
+        )
+
+
+def _matrix_of(
+    modality: Modality,
+    cells: pd.Index,
+    what: str,
+    where: str,
+    counts_layer: str | None,
+    *,
+    counts: bool,
+) -> AnnData:
+    """Read a modality's matrix for some of its cells, and refuse values that cannot be right."""
+    preferred = (counts_layer, "counts", "X") if counts else ("X",)
+    layer = next((name for name in preferred if name in modality.layers), None)
+    matrix = None if layer is None else modality.layers[layer]()
+    if matrix is None:
         raise InputError(f"{where}: the {what} modality has no matrix X; raw counts are needed")
-    check_counts(counts, what, where)
-    raw = AnnData(
-        X=counts.astype(np.float32),
-        obs=pd.DataFrame(index=modality.obs_names),
-        var=pd.DataFrame(index=modality.var_names),
+    shape = len(modality.obs), len(modality.features)
+    if matrix.shape != shape:
+        raise InputError(
+            f"{where}: the {what} matrix {layer} has {matrix.shape[0]:,} cells and "
+            f"{matrix.shape[1]:,} features where {shape[0]:,} and {shape[1]:,} are named; write the "
+            "file again"
+        )
+    rows = modality.obs.index.get_indexer(cells)
+    matrix = sparse.csr_matrix(matrix) if counts else _dense(matrix)
+    if not np.array_equal(rows, np.arange(len(modality.obs))):
+        matrix = matrix[rows]
+    if counts:
+        checks.check_counts(matrix, what, where, layer, list(modality.layers))
+    else:
+        checks.check_transformed(matrix, what, where)
+    data = AnnData(
+        # Half the memory; counts are whole numbers and stay exact.
+        X=matrix.astype(np.float32, copy=False) if counts else matrix,
+        obs=pd.DataFrame(index=cells),
+        var=pd.DataFrame(index=modality.features),
     )
     # Gene symbols repeat, and variable genes are chosen by name.
-    raw.var_names_make_unique()
-    return raw
+    data.var_names_make_unique()
+    return data
 
 
-def _known(column: pd.Series) -> pd.Series:
-    """Return labels as text, missing where a label says that the type is not known."""
-    text = column.astype(object).where(column.notna(), None)
-    folded = text.map(lambda label: label if label is None else str(label).strip())
-    return folded.map(lambda label: None if str(label).lower() in UNKNOWN_LABELS else label)
+def _dense(matrix: Matrix) -> np.ndarray:
+    return matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)
 
 
-def _find_labels(columns: pd.DataFrame, named: list[str] | None, where: str) -> pd.DataFrame:
-    if named is None:
-        candidates = [name for name in columns if _normal(name) in LABEL_NAMES]
-    else:
-        candidates = named
-        _require_columns(columns, named, "label", where)
-
-    levels: dict[str, pd.Series] = {}
-    for name in candidates:
-        label = _known(columns[name])
-        types = label.nunique()
-        if named is not None and types < 2:
-            raise InputError(
-                f"{where}: label column '{name}' holds {types} known types; at least 2 are needed"
-            )
-        same = any(_same_partition(label, other) for other in levels.values())
-        # Nearly as many types as cells is an identifier or a score, no annotation.
-        if named is None and (types < 2 or types > len(label) / 10 or same):
-            continue
-        levels[name] = label
-    coarsest_first = sorted(levels, key=lambda name: levels[name].nunique())
-    chosen = coarsest_first if named is not None else coarsest_first[:LABEL_LEVELS]
-    return pd.DataFrame({name: levels[name] for name in chosen}, index=columns.index)
-
-
-def _same_partition(first: pd.Series, second: pd.Series) -> bool:
-    return bool((pd.factorize(first)[0] == pd.factorize(second)[0]).all())
-
-
-def _find_batch(columns: pd.DataFrame, named: str | None, where: str) -> pd.Series | None:
-    if named is not None:
-        _require_columns(columns, [named], "batch", where)
-        return columns[named].astype(str)
-    for usual in BATCH_NAMES:
-        for name in columns:
-            if _normal(name) == usual:
-                return columns[name].astype(str)
-    return None
-
-
-def _require_columns(columns: pd.DataFrame, named: list[str], what: str, where: str) -> None:
-    for name in named:
-        if name not in columns:
-            raise InputError(
-                f"{where}: no {what} column named '{name}'; found {', '.join(columns) or 'none'}"
-            )
-
-
-def _truth_of(data: mudata.MuData) -> dict | None:
+def _truth_of(truth: object) -> dict | None:
     """Return what a simulation of ours knows; somebody else's "simulation" is no truth."""
-    truth = data.uns.get("simulation")
     if not isinstance(truth, Mapping) or "shared_dimensions" not in truth:
         return None
     plain = {name: np.asarray(value) for name, value in truth.items()}

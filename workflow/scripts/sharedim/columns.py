@@ -1,0 +1,130 @@
+"""Columns about cells: which hold cell types, which hold batches, and what a type is called."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from sharedim.errors import InputError
+
+LABEL_NAMES = (
+    "celltypel1",
+    "celltypel2",
+    "celltypelevel1",
+    "celltypelevel2",
+    "celltype1",
+    "celltype2",
+    "celltype",
+    "celltypes",
+    "majorcelltype",
+    "annotation",
+    "annotations",
+)
+BATCH_NAMES = ("batch", "lane", "donor", "donorid", "sample", "sampleid")
+UNKNOWN_LABELS = (
+    "",
+    "unknown",
+    "unassigned",
+    "unlabeled",
+    "unlabelled",
+    "undefined",
+    "undetermined",
+    "unclassified",
+    "not assigned",
+    "none",
+    "na",
+    "n/a",
+    "nan",
+)
+# The report shows two levels of cell types, as the paper does.
+LABEL_LEVELS = 2
+NO_BATCH = "not named"
+
+
+def fold(name: str) -> str:
+    """Fold a name to lower-case letters and digits, so that cell_type equals CellType."""
+    return re.sub(r"[^a-z0-9]", "", str(name).lower())
+
+
+def find_labels(columns: pd.DataFrame, named: list[str] | None, where: str) -> pd.DataFrame:
+    """Choose the columns with cell types.
+
+    Parameters
+    ----------
+    columns : DataFrame
+        Every column about the cells.
+    named : list of str or None
+        Columns a person named; None recognises them by their usual names, at most two of them.
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    DataFrame
+        Cell types as text, the coarsest column first; missing where a type is not known.
+
+    Raises
+    ------
+    InputError
+        If a named column is absent or holds fewer than two types.
+    """
+    if named is None:
+        candidates = [name for name in columns if fold(name) in LABEL_NAMES]
+    else:
+        candidates = named
+        _require_columns(columns, named, "label", where)
+
+    levels: dict[str, pd.Series] = {}
+    for name in candidates:
+        label = _known(columns[name])
+        types = label.nunique()
+        if named is not None and types < 2:
+            raise InputError(
+                f"{where}: label column '{name}' holds {types} known types; at least 2 are needed"
+            )
+        same = any(_same_partition(label, other) for other in levels.values())
+        # Nearly as many types as cells is an identifier or a score, no annotation.
+        if named is None and (types < 2 or types > len(label) / 10 or same):
+            continue
+        levels[name] = label
+    coarsest_first = sorted(levels, key=lambda name: levels[name].nunique())
+    chosen = coarsest_first if named is not None else coarsest_first[:LABEL_LEVELS]
+    return pd.DataFrame({name: levels[name] for name in chosen}, index=columns.index)
+
+
+def find_batch(
+    columns: pd.DataFrame, named: str | None, where: str, option: str = "batch"
+) -> pd.Series | None:
+    """Return the column with batches as text: the one a person named, or one with a usual name."""
+    if named is not None:
+        _require_columns(columns, [named], option, where)
+        return _batches(columns[named])
+    for usual in BATCH_NAMES:
+        for name in columns:
+            if fold(name) == usual:
+                return _batches(columns[name])
+    return None
+
+
+def _batches(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), NO_BATCH).astype(str)
+
+
+def _known(column: pd.Series) -> pd.Series:
+    """Return labels as text, missing where a label says that the type is not known."""
+    text = column.astype(object).where(column.notna(), None)
+    folded = text.map(lambda label: label if label is None else str(label).strip())
+    return folded.map(lambda label: None if str(label).lower() in UNKNOWN_LABELS else label)
+
+
+def _same_partition(first: pd.Series, second: pd.Series) -> bool:
+    return bool((pd.factorize(first)[0] == pd.factorize(second)[0]).all())
+
+
+def _require_columns(columns: pd.DataFrame, named: list[str], what: str, where: str) -> None:
+    for name in named:
+        if name not in columns:
+            raise InputError(
+                f"{where}: no {what} column named '{name}'; found {', '.join(columns) or 'none'}"
+            )

@@ -1,0 +1,107 @@
+"""What the workflow sees in a dataset, in plain values for `check.json` and for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sharedim.checks import check_batches, label_notes
+from sharedim.holdout import fixed_test_cells
+from sharedim.splits import TRAIN_CELLS, split_cells
+
+if TYPE_CHECKING:
+    from sharedim.io import PairedCells
+    from sharedim.splits import Split
+
+
+def describe(
+    cells: PairedCells,
+    dataset: str,
+    *,
+    splitting: dict | None = None,
+    features: dict | None = None,
+) -> dict:
+    """Say what the workflow sees in a dataset, and refuse what it could not do with it later.
+
+    Parameters
+    ----------
+    cells : PairedCells
+        As read.
+    dataset : str
+        Its name.
+    splitting : dict, optional
+        Options of `sharedim.holdout.fixed_test_cells`.
+    features : dict, optional
+        Options of `sharedim.preprocess.FeatureOptions`, some of which need batches.
+
+    Returns
+    -------
+    dict
+        Plain values: sizes, split, label columns (coarsest first) with the number of cells of each
+        type and of unknown type, batches, warnings, the truth of a simulation, and a summary in
+        one sentence.
+
+    Raises
+    ------
+    InputError
+        If batches are needed and there are none, or too few cells would train or be held out.
+    """
+    for option in ("harmony", "variable_genes_by_batch"):
+        if (features or {}).get(option):
+            check_batches(cells.batch, option, cells.where)
+    test_cells = fixed_test_cells(cells, **(splitting or {}))
+    n_paired = cells.rna.n_obs
+    split = split_cells(n_paired, 0, test_cells)
+    labels = {
+        column: {
+            "types": {str(k): int(n) for k, n in cells.labels[column].value_counts().items()},
+            "unknown": int(cells.labels[column].isna().sum()),
+        }
+        for column in cells.labels
+    }
+    levels = ", ".join(
+        f"{column} ({len(found['types'])} types)" for column, found in labels.items()
+    )
+    batches = {} if cells.batch is None else cells.batch.value_counts()
+    return {
+        "dataset": dataset,
+        "file": cells.where,
+        "summary": (
+            f"{n_paired:,} paired cells, {cells.rna.n_vars:,} genes, {cells.prot.n_vars:,} proteins; "
+            f"labels: {levels or 'none, so no label transfer'}; batches: {len(batches) or 'none named'}"
+        ),
+        "paired_cells": n_paired,
+        "rna_cells": cells.n_rna,
+        "prot_cells": cells.n_prot,
+        "genes": cells.rna.n_vars,
+        "proteins": cells.prot.n_vars,
+        "split": {
+            "train": len(split.train),
+            "normaliser": len(split.normaliser),
+            "test": len(split.test),
+        },
+        "test_cells": "the same for every seed" if len(test_cells) else "drawn by each seed",
+        "labels": labels,
+        "batches": {str(k): int(n) for k, n in batches.items()},
+        "warnings": [*cells.notes, *label_notes(cells.labels), *_split_notes(split, n_paired)],
+        "truth": cells.truth,
+    }
+
+
+def _split_notes(split: Split, n_cells: int) -> list[str]:
+    notes = []
+    n_train = len(split.train)
+    if n_train < TRAIN_CELLS // 2:
+        notes.append(
+            f"Only {n_train:,} cells are left for training; contrastive training as published was made "
+            f"for {TRAIN_CELLS:,} and memorises so few: trust the held-out curves, and have the cca "
+            "baseline beside them."
+        )
+    idle = n_cells - np.sum([len(part) for part in (split.train, split.normaliser, split.test)])
+    if idle:
+        notes.append(
+            f"{idle:,} cells have no part in a seed: beside the cells held out, the paper's split has "
+            "room for 18,000."
+        )
+    return notes

@@ -1,0 +1,357 @@
+"""Files with cells, opened: modalities, matrices and columns, whatever the format.
+
+Nothing is chosen or checked here beyond that the file can be read; `sharedim.io` does the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from anndata.io import read_elem
+from scipy import io as matrix_market
+from scipy import sparse
+
+from sharedim.errors import InputError
+
+Matrix = np.ndarray | sparse.spmatrix
+FORMATS = (
+    "a .h5mu file, a .h5ad file with the column 'feature_types', a pair of .h5ad files, a 10x .h5 "
+    "file or matrix folder, or a Seurat object as .rds or .rda"
+)
+R_ENDINGS = (".rds", ".rda", ".rdata")
+FEATURE_TYPE_COLUMNS = ("feature_types", "feature_type", "modality")
+# Where totalVI's users keep the proteins of a .h5ad.
+PROTEIN_TABLES = ("protein_expression", "protein_counts", "proteins", "protein", "adt")
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One modality of a file.
+
+    Attributes
+    ----------
+    obs : DataFrame
+        Columns about its cells; the index holds their names.
+    features : Index
+        Names of the genes or proteins.
+    layers : dict of str to callable
+        Each reads a matrix of shape (cells, features) when it is called. ``"X"`` is the main one.
+    """
+
+    obs: pd.DataFrame
+    features: pd.Index
+    layers: dict[str, Callable[[], Matrix]]
+
+
+@dataclass(frozen=True)
+class CellFile:
+    """An opened file.
+
+    Attributes
+    ----------
+    where : str
+        Its path, for messages.
+    modalities : dict of str to Modality
+        By the names they have in the file.
+    obs : DataFrame
+        Columns about cells that belong to no single modality; the index holds the cells' names.
+    simulation : object
+        What a simulation left in ``uns["simulation"]``, None elsewhere.
+    """
+
+    where: str
+    modalities: dict[str, Modality]
+    obs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    simulation: object = None
+
+
+def open_cells(source: str | Path | list[str]) -> CellFile:
+    """Open a file with cells, recognising its format by what is in it.
+
+    Parameters
+    ----------
+    source : path-like or list of path-like
+        A file, a 10x matrix folder, or two .h5ad files of which the first holds RNA and the second
+        protein.
+
+    Returns
+    -------
+    CellFile
+        Matrices of HDF5 files are read only when they are asked for.
+
+    Raises
+    ------
+    InputError
+        If the path does not exist, cannot be read, or is of no known format.
+    """
+    if isinstance(source, list | tuple):
+        if len(source) == 1:
+            return open_cells(source[0])
+        return _open_pair([Path(path) for path in source])
+    path = Path(source)
+    if not path.exists():
+        raise InputError(f"{path}: no such file; give the path of {FORMATS}")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: not readable with your permissions; allow reading it")
+    if path.is_dir():
+        return _open_10x_folder(path)
+    if path.suffix.lower() in R_ENDINGS:
+        return _open_seurat(path)
+    groups = _groups_of(path)
+    if "mod" in groups:
+        return _open_h5mu(path)
+    if {"obs", "var"} <= groups:
+        return _open_h5ad(path)
+    if "matrix" in groups:
+        return _open_10x_h5(path)
+    raise InputError(
+        f"{path}: HDF5 of no known kind (found {', '.join(sorted(groups)) or 'nothing'}); needed is "
+        f"{FORMATS}"
+    )
+
+
+def _groups_of(path: Path) -> set[str]:
+    """Return what stands at the top of an HDF5 file."""
+    try:
+        with h5py.File(path) as file:
+            return set(file)
+    except OSError as error:
+        if "truncated" in str(error):
+            raise InputError(
+                f"{path}: the HDF5 file is cut short, as by an interrupted copy or download; copy "
+                "or download it again"
+            ) from None
+        raise InputError(f"{path}: not an HDF5 file; needed is {FORMATS}") from None
+
+
+def _read(path: Path, element: str) -> object:
+    """Read one element of an AnnData or MuData file."""
+    try:
+        with h5py.File(path) as file:
+            return read_elem(file[element])
+    except Exception as error:
+        raise InputError(
+            f"{path}: '{element}' is damaged or missing ({_first_line(error)}); write or copy the "
+            "file again"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].strip()
+
+
+def _table(path: Path, element: str) -> pd.DataFrame:
+    table = _read(path, element)
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(
+            f"{path}: '{element}' is no table in a format of today, as when written by a very old "
+            "anndata; read the file there and write it with a current one"
+        )
+    return table.set_index(table.index.astype(str))
+
+
+def _layers(path: Path, group: str) -> dict[str, Callable[[], Matrix]]:
+    """Return readers of the matrices in a group of AnnData's layout."""
+    with h5py.File(path) as file:
+        inside = file[group]
+        names = {"X": "X"} if "X" in inside else {}
+        names |= {name: f"layers/{name}" for name in inside.get("layers", ())}
+    return {
+        name: functools.partial(_read, path, f"{group}/{place}") for name, place in names.items()
+    }
+
+
+def _open_h5mu(path: Path) -> CellFile:
+    with h5py.File(path) as file:
+        names = list(file["mod"])
+        top = set(file)
+        simulated = "simulation" in file.get("uns", ())
+    modalities = {
+        name: Modality(
+            _table(path, f"mod/{name}/obs"),
+            _table(path, f"mod/{name}/var").index,
+            _layers(path, f"mod/{name}"),
+        )
+        for name in names
+    }
+    return CellFile(
+        str(path),
+        modalities,
+        _table(path, "obs") if "obs" in top else pd.DataFrame(),
+        _read(path, "uns/simulation") if simulated else None,
+    )
+
+
+def _open_h5ad(path: Path) -> CellFile:
+    obs, var, layers = _table(path, "obs"), _table(path, "var"), _layers(path, "/")
+    column = next((name for name in FEATURE_TYPE_COLUMNS if name in var), None)
+    if column is not None:
+        return _by_feature_type(str(path), obs, var.index, var[column], layers)
+    with h5py.File(path) as file:
+        tables = [name for name in file.get("obsm", ()) if name.lower() in PROTEIN_TABLES]
+    proteins = [(name, _read(path, f"obsm/{name}")) for name in tables]
+    proteins = [(name, table) for name, table in proteins if isinstance(table, pd.DataFrame)]
+    if not proteins:
+        raise InputError(
+            f"{path}: a .h5ad file whose 'var' has no column 'feature_types' to tell proteins from "
+            f"genes (found {', '.join(var) or 'no columns'}); give a .h5mu file, or RNA and protein "
+            "as a pair of .h5ad files"
+        )
+    [(_, table), *_] = proteins
+    return CellFile(
+        str(path),
+        {
+            "rna": Modality(obs, var.index, layers),
+            "protein": Modality(
+                pd.DataFrame(index=obs.index), table.columns.astype(str), {"X": table.to_numpy}
+            ),
+        },
+    )
+
+
+def _by_feature_type(
+    where: str,
+    obs: pd.DataFrame,
+    features: pd.Index,
+    types: pd.Series,
+    layers: dict[str, Callable[[], Matrix]],
+) -> CellFile:
+    """Divide one matrix into modalities by the type of each feature."""
+    types = types.astype(str).to_numpy()
+    # Read once for all modalities.
+    whole = {name: functools.cache(read) for name, read in layers.items()}
+
+    def columns_of(read: Callable[[], Matrix], wanted: np.ndarray) -> Callable[[], Matrix]:
+        return lambda: read()[:, wanted]
+
+    modalities = {}
+    for kind in dict.fromkeys(types):
+        wanted = np.flatnonzero(types == kind)
+        readers = {name: columns_of(read, wanted) for name, read in whole.items()}
+        own_columns = obs if not modalities else pd.DataFrame(index=obs.index)
+        modalities[kind] = Modality(own_columns, features[wanted], readers)
+    return CellFile(where, modalities)
+
+
+def _open_pair(paths: list[Path]) -> CellFile:
+    if len(paths) != 2:
+        raise InputError(
+            f"{', '.join(map(str, paths))}: {len(paths)} files; a pair is two .h5ad files, RNA's "
+            "first and the protein's second"
+        )
+    modalities = {}
+    for name, path in zip(("rna", "protein"), paths, strict=True):
+        if not path.exists():
+            raise InputError(f"{path}: no such file; a pair is two .h5ad files, RNA's first")
+        if not {"obs", "var"} <= _groups_of(path) or "mod" in _groups_of(path):
+            raise InputError(f"{path}: not a .h5ad file; a pair is two .h5ad files, RNA's first")
+        modalities[name] = Modality(
+            _table(path, "obs"), _table(path, "var").index, _layers(path, "/")
+        )
+    return CellFile(" and ".join(map(str, paths)), modalities)
+
+
+def _open_10x_h5(path: Path) -> CellFile:
+    # Takes seconds to import, which only readers of this format should wait for.
+    import scanpy as sc
+
+    try:
+        data = sc.read_10x_h5(path, gex_only=False)
+    except Exception as error:
+        raise InputError(
+            f"{path}: cannot be read as a 10x .h5 file ({_first_line(error)}); needed is Cell "
+            "Ranger's filtered_feature_bc_matrix.h5"
+        ) from error
+    return _by_feature_type(
+        str(path), data.obs, data.var_names, data.var["feature_types"], {"X": lambda: data.X}
+    )
+
+
+def _open_10x_folder(path: Path) -> CellFile:
+    matrices = sorted([*path.glob("*matrix.mtx.gz"), *path.glob("*matrix.mtx")])
+    if len(matrices) != 1:
+        raise InputError(
+            f"{path}: a folder with {len(matrices)} files called matrix.mtx or matrix.mtx.gz; a 10x "
+            "matrix folder has one, beside barcodes.tsv and features.tsv"
+        )
+    [matrix] = matrices
+    prefix = matrix.name.split("matrix.mtx")[0]
+    if not _beside(matrix, prefix, "features.tsv") and _beside(matrix, prefix, "genes.tsv"):
+        raise InputError(
+            f"{path}: a matrix folder of Cell Ranger 2, which holds genes alone (genes.tsv); protein "
+            "needs a features.tsv with the type of each feature"
+        )
+    features, barcodes = (
+        _tsv_beside(matrix, prefix, name) for name in ("features.tsv", "barcodes.tsv")
+    )
+    if features.shape[1] < 3:
+        raise InputError(
+            f"{path}: features.tsv has {features.shape[1]} columns; the third holds the type of each "
+            "feature, Gene Expression or Antibody Capture"
+        )
+    read = functools.cache(functools.partial(_read_matrix_market, matrix))
+    cells, found = len(barcodes), read().shape
+    if found != (cells, len(features)):
+        raise InputError(
+            f"{matrix}: {found[1]:,} features and {found[0]:,} cells, but features.tsv names "
+            f"{len(features):,} and barcodes.tsv {cells:,}; all three must be of one run"
+        )
+    obs = pd.DataFrame(index=pd.Index(barcodes[0].to_numpy()))
+    names = pd.Index(features[1].to_numpy())
+    return _by_feature_type(str(path), obs, names, features[2], {"X": read})
+
+
+def _beside(matrix: Path, prefix: str, name: str) -> Path | None:
+    candidates = [matrix.with_name(f"{prefix}{name}{ending}") for ending in (".gz", "")]
+    return next((file for file in candidates if file.exists()), None)
+
+
+def _tsv_beside(matrix: Path, prefix: str, name: str) -> pd.DataFrame:
+    file = _beside(matrix, prefix, name)
+    if file is None:
+        raise InputError(
+            f"{matrix.parent}: no {prefix}{name} or {prefix}{name}.gz beside the matrix"
+        )
+    try:
+        return pd.read_csv(file, sep="\t", header=None, dtype=str, keep_default_na=False)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(f"{file}: cannot be read ({_first_line(error)}); copy it again") from error
+
+
+def _read_matrix_market(path: Path) -> sparse.csr_matrix:
+    try:
+        # A file of features by cells, turned without another copy of it.
+        return sparse.csc_matrix(matrix_market.mmread(path)).T
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(
+            f"{path}: cannot be read as a Matrix Market file ({_first_line(error)}); copy it again"
+        ) from error
+
+
+def _open_seurat(path: Path) -> CellFile:
+    # Takes a second to import, which only readers of this format should wait for.
+    from sharedim.seurat import read_seurat
+
+    found = read_seurat(path)
+    modalities = {
+        name: Modality(data.obs, data.var_names, {"X": functools.partial(getattr, data, "X")})
+        for name, data in found.modalities.items()
+    }
+    for name, sentence in found.without_counts.items():
+        nameless = pd.DataFrame(index=found.obs.index)
+        refuse = functools.partial(_refuse, sentence)
+        modalities[name] = Modality(nameless, pd.Index([]), {"X": refuse})
+    return CellFile(str(path), modalities, found.obs)
+
+
+def _refuse(sentence: str) -> Matrix:
+    """Stand for a matrix that is not there, until somebody asks for it."""
+    raise InputError(sentence)

@@ -3,24 +3,32 @@
 import numpy as np
 
 from sharedim.files import replacing, write_json
+from sharedim.holdout import fixed_test_cells
 from sharedim.io import cell_table, read_paired_cells
 from sharedim.log import job
-from sharedim.preprocess import preprocess, summarise
+from sharedim.preprocess import FeatureOptions, preprocess, summarise
 from sharedim.tables import write_table
 
 
 def main():
+    given, output = snakemake.params, snakemake.output
     with job(snakemake.log[0], f"preprocess {snakemake.wildcards.dataset}") as logger:
-        cells = read_paired_cells(snakemake.input.cells, **snakemake.params.reading)
-        features = preprocess(cells.rna, cells.prot)
-        for modality, path in (("rna", snakemake.output.rna), ("prot", snakemake.output.prot)):
-            with replacing(path) as temporary:
-                np.save(temporary, features[modality].components)
-            logger.info(
-                "%s: %d cells x %d components", modality, *features[modality].components.shape
-            )
-        write_table(snakemake.output.cells, cell_table(cells))
-        write_json(snakemake.output.summary, summarise(features))
+        cells = read_paired_cells(snakemake.input.cells, **given.reading)
+        test_cells = fixed_test_cells(cells, **given.splitting)
+        options = FeatureOptions(**given.features)
+        left_out = (
+            test_cells if given.splitting["fit_features_on"] == "without_test_cells" else None
+        )
+        features = preprocess(
+            cells.rna, cells.prot, options=options, batch=cells.batch, left_out=left_out
+        )
+        arrays = {name: found.components for name, found in features.items()}
+        for name, array in (arrays | {"test_cells": test_cells}).items():
+            with replacing(output[name]) as temporary:
+                np.save(temporary, array)
+            logger.info("%s: %s", name, " x ".join(map(str, array.shape)))
+        write_table(output.cells, cell_table(cells))
+        write_json(output.summary, summarise(features, options, left_out))
 
 
 main()

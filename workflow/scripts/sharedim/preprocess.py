@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-import muon
 import numpy as np
+import pandas as pd
 import scanpy as sc
 from anndata import AnnData
+from scipy import sparse
+from sklearn.decomposition import PCA
+from sklearn.utils.sparsefuncs import mean_variance_axis
+
+from sharedim.errors import InputError
+from sharedim.transforms import IN_WORDS, transform_proteins
 
 logger = logging.getLogger(__name__)
 
 RNA_TARGET_SUM = 1e4
-VARIABLE_GENES = 2000
-RNA_COMPONENTS = 200
-SCALED_LIMIT = 10.0
+# Rows made dense or projected together.
+ROWS_AT_ONCE = 20_000
+# A local curve of second degree through a third of the genes needs some.
+FEWEST_VARYING_GENES = 50
+TOO_FEW_TO_TELL = "variable genes cannot be told from so few cells or counts"
+WITHOUT_TELLING = (
+    "leave variable_genes_by_batch off, or set variable_genes to at least the number of genes"
+)
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """How features are made; the defaults are the paper's.
+
+    Attributes
+    ----------
+    protein_transform : str
+        As `sharedim.transforms.transform_proteins` names them.
+    variable_genes : int
+        Genes kept for the components of RNA.
+    variable_genes_by_batch : bool
+        Rank genes within each batch and keep those that are variable in most batches.
+    rna_components : int
+        Components of RNA, fewer where the data allow fewer.
+    scaled_limit : float
+        Scaled values are clipped at this many standard deviations.
+    harmony : bool
+        Correct the components of both modalities for the batch.
+    """
+
+    protein_transform: str = "clr_per_cell"
+    variable_genes: int = 2000
+    variable_genes_by_batch: bool = False
+    rna_components: int = 200
+    scaled_limit: float = 10.0
+    harmony: bool = False
+
+
+PAPER = FeatureOptions()
 
 
 @dataclass(frozen=True)
@@ -27,7 +69,7 @@ class Features:
     components : ndarray of float32, shape (cells, components)
         Scores, not scaled to unit variance.
     standard_deviations : ndarray, shape (components,)
-        Standard deviation of each component, the spectrum.
+        Standard deviation of each component over the cells it was fitted on, the spectrum.
     features : list of str
         The genes or proteins they were computed from.
     """
@@ -37,89 +79,256 @@ class Features:
     features: list[str]
 
 
-def rna_features(rna: AnnData) -> Features:
+def preprocess(
+    rna: AnnData,
+    prot: AnnData,
+    *,
+    options: FeatureOptions = PAPER,
+    batch: pd.Series | None = None,
+    left_out: np.ndarray | None = None,
+) -> dict[str, Features]:
+    """Return the features of both modalities as ``rna`` and ``prot``.
+
+    Parameters
+    ----------
+    rna, prot : AnnData
+        Raw counts of the same cells. Not changed.
+    options : FeatureOptions
+        The paper's by default.
+    batch : Series, optional
+        Batch of each cell, for the options that need it.
+    left_out : ndarray of int64, optional
+        Row numbers of cells on which nothing is fitted; they get features all the same.
+    """
+    fitted = np.setdiff1d(np.arange(rna.n_obs), [] if left_out is None else left_out)
+    features = {
+        "rna": rna_features(rna, options=options, batch=batch, fitted_rows=fitted),
+        "prot": protein_features(prot, options=options, fitted_rows=fitted),
+    }
+    if options.harmony:
+        features = {name: _without_batch(found, batch) for name, found in features.items()}
+    return features
+
+
+def rna_features(
+    rna: AnnData,
+    *,
+    options: FeatureOptions = PAPER,
+    batch: pd.Series | None = None,
+    fitted_rows: np.ndarray | None = None,
+) -> Features:
     """Log-normalise, choose variable genes, scale, and take principal components.
 
-    Counts are scaled to 10,000 a cell and log1p-transformed; the 2,000 most variable genes
-    (Seurat's vst, on the counts) are centred, scaled and clipped at 10; 200 components are kept,
-    fewer where the data allow fewer. Fitted on all cells, as in the paper.
+    Counts are scaled to 10,000 a cell and log1p-transformed; the most variable genes (Seurat's vst,
+    on the counts) are centred, scaled and clipped; components are kept as far as the data allow.
 
     Parameters
     ----------
     rna : AnnData
-        Raw counts, shape (cells, genes). Not changed.
+        Raw counts as CSR, shape (cells, genes). Not changed.
+    options : FeatureOptions
+        Numbers of genes and components, and where to clip.
+    batch : Series, optional
+        Batch of each cell, where variable genes are ranked within batches.
+    fitted_rows : ndarray of int64, optional
+        Cells that choose the genes and fit scale and components; all of them by default.
 
     Returns
     -------
     Features
     """
-    expressed = np.asarray((rna.X > 0).sum(axis=0)).ravel() > 0
-    if not expressed.all():
-        logger.info("%d genes are zero in every cell and are left out", (~expressed).sum())
-    rna = rna[:, expressed].copy()
-    if rna.n_vars > VARIABLE_GENES:
-        sc.pp.highly_variable_genes(rna, flavor="seurat_v3", n_top_genes=VARIABLE_GENES)
-        variable = rna.var["highly_variable"].to_numpy()
-    else:
-        logger.info("only %d genes: all of them are used as variable genes", rna.n_vars)
-        variable = np.ones(rna.n_vars, dtype=bool)
-    # Depth counts every gene, the scaled block only the variable ones.
-    sc.pp.normalize_total(rna, target_sum=RNA_TARGET_SUM)
-    sc.pp.log1p(rna)
-    return _principal_components(rna[:, variable].copy(), RNA_COMPONENTS, "RNA")
+    counts = sparse.csr_matrix(rna.X)
+    rows = np.arange(rna.n_obs) if fitted_rows is None else fitted_rows
+    variable = _variable_genes(counts, rna.var_names, rows, options, batch)
+    # Depth counts every gene, the block only the variable ones: nothing else is ever normalised.
+    depth = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
+    block = counts[:, variable].astype(np.float64)
+    block = (sparse.diags(RNA_TARGET_SUM / depth) @ block).log1p()
+    block = _scaled(block, rows, options.scaled_limit)
+    return _principal_components(
+        block, options.rna_components, rows, rna.var_names[variable], "RNA"
+    )
 
 
-def protein_features(prot: AnnData) -> Features:
-    """Centre log-ratios within each cell, scale, and take principal components.
+def protein_features(
+    prot: AnnData, *, options: FeatureOptions = PAPER, fitted_rows: np.ndarray | None = None
+) -> Features:
+    """Transform protein values, scale, and take all but one of the principal components.
 
-    The centred log-ratio is taken **per cell across its proteins** (what Seurat calls margin 2):
-    ``log1p(x / exp(sum over positive x of log1p(x) / n_proteins))``. Proteins are then centred,
-    scaled and clipped at 10, and ``n_proteins - 1`` components are kept.
+    Proteins are centred, scaled and clipped after the transform; values denoised by dsb are
+    centred only, as they are in units of their background's standard deviation.
 
     Parameters
     ----------
     prot : AnnData
-        Raw counts, shape (cells, proteins). Not changed.
+        Raw counts, or values already transformed, shape (cells, proteins). Not changed.
+    options : FeatureOptions
+        The transform, and where to clip.
+    fitted_rows : ndarray of int64, optional
+        Cells that fit scale and components; all of them by default.
 
     Returns
     -------
     Features
+        With ``proteins - 1`` components.
     """
-    prot = prot.copy()
-    prot.X = prot.X.astype(np.float64)
-    # muon's axis=1 works within each cell; its default, axis=0, within each protein.
-    muon.prot.pp.clr(prot, axis=1)
-    return _principal_components(prot, prot.n_vars - 1, "protein")
+    rows = np.arange(prot.n_obs) if fitted_rows is None else fitted_rows
+    values = prot.X.toarray() if sparse.issparse(prot.X) else prot.X
+    values = transform_proteins(values, options.protein_transform, rows)
+    if options.protein_transform == "dsb":
+        values = values - values[rows].mean(axis=0)
+    else:
+        values = _scaled(values, rows, options.scaled_limit)
+    return _principal_components(values, prot.n_vars - 1, rows, prot.var_names, "protein")
 
 
-def preprocess(rna: AnnData, prot: AnnData) -> dict[str, Features]:
-    """Return the features of both modalities as ``rna`` and ``prot``."""
-    return {"rna": rna_features(rna), "prot": protein_features(prot)}
-
-
-def summarise(features: dict[str, Features]) -> dict:
+def summarise(
+    features: dict[str, Features],
+    options: FeatureOptions = PAPER,
+    left_out: np.ndarray | None = None,
+) -> dict:
     """Return what was done, as plain values for ``preprocessing.json``."""
-    return {
+    steps = _in_words(features, options)
+    done = {
         modality: {
+            "steps": steps[modality],
             "components": found.components.shape[1],
             "standard_deviations": [round(float(sd), 6) for sd in found.standard_deviations],
             "features": found.features,
         }
         for modality, found in features.items()
     }
+    cells = len(features["rna"].components)
+    unfitted = 0 if left_out is None else len(left_out)
+    fitted_on = (
+        f"{cells - unfitted:,} of {cells:,} cells, without the held-out ones"
+        if unfitted
+        else "all cells, held-out cells included, as in the paper"
+    )
+    return {**done, "fitted_on": fitted_on, "options": asdict(options)}
 
 
-def _principal_components(data: AnnData, wanted: int, what: str) -> Features:
-    # Scaling makes the block dense, which sparse input would only announce as a warning.
-    data.X = data.X.toarray() if hasattr(data.X, "toarray") else data.X
-    sc.pp.scale(data, max_value=SCALED_LIMIT)
-    components = min(wanted, data.n_vars - 1, data.n_obs - 1)
+def _in_words(features: dict[str, Features], options: FeatureOptions) -> dict[str, str]:
+    """Return what was done to each modality, for a methods section."""
+    counts = {name: len(found.features) for name, found in features.items()}
+    scaled = f"scaled and clipped at {options.scaled_limit:g} standard deviations"
+    ranked = ", ranked within batches" if options.variable_genes_by_batch else ""
+    denoised = options.protein_transform == "dsb"
+    corrected = ", corrected for the batch by Harmony" if options.harmony else ""
+    kept = {
+        name: f"{found.components.shape[1]} principal components{corrected}"
+        for name, found in features.items()
+    }
+    return {
+        "rna": (
+            f"log-normalised to {RNA_TARGET_SUM:,.0f} counts, {counts['rna']:,} variable genes{ranked}, "
+            f"{scaled}, {kept['rna']}"
+        ),
+        "prot": (
+            f"{IN_WORDS[options.protein_transform]}, {counts['prot']} proteins, "
+            f"{'centred' if denoised else scaled}, {kept['prot']}"
+        ),
+    }
+
+
+def _variable_genes(
+    counts: sparse.csr_matrix,
+    names: pd.Index,
+    rows: np.ndarray,
+    options: FeatureOptions,
+    batch: pd.Series | None,
+) -> np.ndarray:
+    """Return the column numbers of the most variable genes, in the order of the columns."""
+    fitted = counts if len(rows) == counts.shape[0] else counts[rows]
+    expressed = np.flatnonzero(np.bincount(fitted.indices, fitted.data > 0, counts.shape[1]))
+    if len(expressed) < counts.shape[1]:
+        logger.info("%d genes are zero in every cell", counts.shape[1] - len(expressed))
+    if len(expressed) <= options.variable_genes:
+        logger.info("only %d genes: all of them are used as variable genes", len(expressed))
+        return expressed
+    data = AnnData(X=fitted, var=pd.DataFrame(index=names))
+    data.obs["batch"] = "all"
+    if options.variable_genes_by_batch:
+        data.obs["batch"] = batch.to_numpy()[rows]
+    _refuse_too_few_varying_genes(data)
+    try:
+        sc.pp.highly_variable_genes(
+            data,
+            flavor="seurat_v3",
+            n_top_genes=options.variable_genes,
+            batch_key="batch" if options.variable_genes_by_batch else None,
+            # They were checked when the file was read.
+            check_values=False,
+        )
+    except ValueError as error:
+        # The curve of variance against mean cannot be drawn through too few cells.
+        raise InputError(f"{TOO_FEW_TO_TELL} ({error}); {WITHOUT_TELLING}") from error
+    return np.flatnonzero(data.var["highly_variable"].to_numpy())
+
+
+def _refuse_too_few_varying_genes(data: AnnData) -> None:
+    """Refuse counts through which the curve of variance against mean cannot be drawn.
+
+    The library that draws it ends the whole process where there are no points to draw it through.
+    """
+    for name, rows in data.obs.groupby("batch").indices.items():
+        part = data.X if len(rows) == data.n_obs else data.X[rows]
+        varying = int((mean_variance_axis(part, axis=0)[1] > 0).sum())
+        if varying < FEWEST_VARYING_GENES:
+            raise InputError(
+                f"{TOO_FEW_TO_TELL} (batch {name}: {varying} genes vary among {len(rows)} cells); "
+                f"{WITHOUT_TELLING}"
+            )
+
+
+def _scaled(values: np.ndarray | sparse.csr_matrix, rows: np.ndarray, limit: float) -> np.ndarray:
+    """Centre and scale each column by the chosen rows, clip, and return a dense block.
+
+    A sparse block becomes dense in single precision, part by part; a dense one stays in double.
+    """
+    if sparse.issparse(values):
+        mean, variance = mean_variance_axis(values[rows], axis=0)
+        block = np.empty(values.shape, dtype=np.float32)
+    else:
+        mean, variance = values[rows].mean(axis=0), values[rows].var(axis=0)
+        block = np.empty(values.shape)
+    # The sample's variance, as Seurat has it.
+    deviation = np.sqrt(variance * len(rows) / (len(rows) - 1))
+    deviation[deviation == 0] = 1.0
+    for first in range(0, len(block), ROWS_AT_ONCE):
+        part = values[first : first + ROWS_AT_ONCE]
+        part = part.toarray() if sparse.issparse(part) else part
+        block[first : first + len(part)] = np.clip((part - mean) / deviation, -limit, limit)
+    return block
+
+
+def _principal_components(
+    block: np.ndarray, wanted: int, rows: np.ndarray, names: pd.Index, what: str
+) -> Features:
+    components = min(wanted, block.shape[1] - 1, len(rows) - 1)
     if components < wanted:
         logger.info("%s: the data allow %d components, not %d", what, components, wanted)
     # Exact and repeatable; it centres again, which clipping has made necessary.
-    sc.pp.pca(data, n_comps=components, svd_solver="covariance_eigh")
+    pca = PCA(n_components=components, svd_solver="covariance_eigh")
+    pca.fit(block if len(rows) == len(block) else block[rows])
+    parts = [
+        pca.transform(block[first : first + ROWS_AT_ONCE])
+        for first in range(0, len(block), ROWS_AT_ONCE)
+    ]
     return Features(
-        components=np.ascontiguousarray(data.obsm["X_pca"], dtype=np.float32),
-        standard_deviations=np.sqrt(data.uns["pca"]["variance"]),
-        features=list(data.var_names),
+        components=np.concatenate(parts).astype(np.float32),
+        standard_deviations=np.sqrt(pca.explained_variance_),
+        features=list(names),
     )
+
+
+def _without_batch(features: Features, batch: pd.Series) -> Features:
+    """Correct components for the batch with Harmony (Korsunsky et al. 2019)."""
+    # Only those who ask for it wait for its import.
+    import harmonypy
+
+    table = pd.DataFrame({"batch": batch.to_numpy()})
+    corrected = harmonypy.run_harmony(
+        features.components.astype(np.float64), table, "batch", verbose=False, ncores=1
+    ).Z_corr
+    return Features(corrected.astype(np.float32), corrected.std(axis=0, ddof=1), features.features)

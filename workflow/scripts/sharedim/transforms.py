@@ -1,0 +1,52 @@
+"""What is done to protein counts before they are centred and scaled: one name for each way."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# By the names of the configuration; what they are, for a methods section.
+IN_WORDS = {
+    "clr_per_cell": "centred log-ratio within each cell, across its proteins",
+    "clr_per_protein": "centred log-ratio within each protein, across the cells",
+    "log_center": "logarithm of counts plus one, less its mean over the cell's proteins",
+    "dsb": "values denoised by dsb before",
+    "none": "values transformed before, taken as they are",
+}
+TRANSFORMS = tuple(IN_WORDS)
+
+
+def transform_proteins(values: np.ndarray, name: str, fitted_rows: np.ndarray) -> np.ndarray:
+    """Transform protein values.
+
+    Parameters
+    ----------
+    values : ndarray, shape (cells, proteins)
+        Raw counts; for ``dsb`` and ``none`` values that were transformed already.
+    name : str
+        ``clr_per_cell`` is the centred log-ratio of each cell across its proteins (Seurat's margin
+        2), ``log1p(x / exp(mean(log1p(x))))``; ``clr_per_protein`` the same of each protein across
+        the cells (Seurat's margin 1); ``log_center`` the logarithm ``log1p(x)`` less its mean over
+        the cell's proteins; ``dsb`` and ``none`` leave the values as they are.
+    fitted_rows : ndarray of int64
+        Cells over which ``clr_per_protein`` takes its means.
+
+    Returns
+    -------
+    ndarray of float64, shape (cells, proteins)
+
+    Notes
+    -----
+    Seurat sums the logarithms over positive counts and divides by the number of all; zeros have
+    the logarithm log1p(0) = 0, so that this is the mean.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if name == "clr_per_cell":
+        return np.log1p(values / np.exp(np.log1p(values).mean(axis=1, keepdims=True)))
+    if name == "clr_per_protein":
+        return np.log1p(values / np.exp(np.log1p(values[fitted_rows]).mean(axis=0)))
+    if name == "log_center":
+        logarithm = np.log1p(values)
+        return logarithm - logarithm.mean(axis=1, keepdims=True)
+    if name in ("dsb", "none"):
+        return values
+    raise ValueError(f"protein_transform '{name}' is none of {', '.join(TRANSFORMS)}")

@@ -16,6 +16,7 @@ if not Path(CONFIGURATION).exists():
 configfile: CONFIGURATION
 
 
+include: "workflow/rules/library.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/preprocess.smk"

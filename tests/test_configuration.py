@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml
 from places import REPOSITORY
@@ -29,7 +27,7 @@ def test_what_the_command_line_delivers_is_coerced():
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
-        ({"dmis": [1]}, "unknown key 'dmis'; did you mean 'dims'? known keys are batch, datasets"),
+        ({"dmis": [1]}, "unknown key 'dmis'; did you mean 'dims'? known keys are batch, cells, counts_layer, dataset, datasets"),
         ({"datasets": {"a": {"h5mu": "x", "label": "b"}}}, "unknown key 'label' in datasets.a; did you mean 'labels'?"),
         ({"dims": [1, 64]}, "dims: 64 is above 50, the width of the encoders' hidden layers; choose output dimensions from 1 to 50"),
         ({"dims": [0]}, "dims: 0 is less than the minimum of 1"),
@@ -40,7 +38,7 @@ def test_what_the_command_line_delivers_is_coerced():
         ({"seeds": "few"}, "seeds: 'few' is not of type 'integer'"),
         ({"recipes": ["papr"]}, "recipes: 'papr' is not one of ['paper', 'paper_sampled', 'cca']"),
         ({"datasets": {"a b": {"simulate": {}}}}, "datasets: 'a b' does not match"),
-        ({"datasets": {"a": {}}}, "datasets.a: {} is not valid under any of the given schemas; expected: either h5mu"),
+        ({"datasets": {"a": {}}}, "datasets.a: {} is not valid under any of the given schemas; expected: one of h5mu and cells"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_a_sentence(config, sentence):
@@ -68,13 +66,19 @@ def test_without_cells_some_are_simulated(tmp_path):
         ("cells.h5mu", "cells"),
         ("my cells (2).h5mu", "my_cells_2"),
         ("pbmc.v3.H5MU", "pbmc.v3"),
+        ("object.rds", "object"),
+        ("filtered_feature_bc_matrix.h5", "filtered_feature_bc_matrix"),
+        ("sample_1", "sample_1"),
         ("+++.h5mu", "dataset"),
     ],
 )
 def test_a_dataset_is_called_after_its_file(tmp_path, file, name):
     (tmp_path / file).touch()
     datasets = configuration.datasets_of({"h5mu": file, "labels": ["l"]}, tmp_path, tmp_path)
-    assert datasets == {name: {"h5mu": file, "labels": ["l"]}}
+    assert datasets == {name: {"cells": [file], "labels": ["l"]}}
+    assert configuration.datasets_of({"cells": file}, tmp_path, tmp_path) == {
+        name: {"cells": [file]}
+    }
 
 
 def test_relative_paths_count_from_where_the_command_was_typed(tmp_path):
@@ -82,7 +86,7 @@ def test_relative_paths_count_from_where_the_command_was_typed(tmp_path):
     typed.mkdir()
     (typed / "cells.h5mu").touch()
     datasets = configuration.datasets_of({"h5mu": "cells.h5mu"}, typed, work)
-    assert Path(datasets["cells"]["h5mu"]) == typed / "cells.h5mu"
+    assert datasets["cells"]["cells"] == [str(typed / "cells.h5mu")]
 
 
 def test_options_of_one_dataset_come_before_those_of_all(tmp_path):
@@ -93,8 +97,8 @@ def test_options_of_one_dataset_come_before_those_of_all(tmp_path):
         "datasets": {"a": {"h5mu": "a.h5mu", "labels": "own"}, "s": {"simulate": None}},
     }
     datasets = configuration.datasets_of(config, tmp_path, tmp_path)
-    assert datasets["a"] == {"h5mu": "a.h5mu", "labels": ["own"], "batch": "lane"}
-    assert datasets["s"] == {"simulate": {}}
+    assert datasets["a"] == {"cells": ["a.h5mu"], "labels": ["own"], "batch": "lane"}
+    assert datasets["s"] == {"simulate": {}, "labels": ["all"], "batch": "lane"}
 
 
 def test_whole_numbers_may_have_a_point():
@@ -105,7 +109,7 @@ def test_a_home_directory_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "cells.h5mu").touch()
     datasets = configuration.datasets_of({"h5mu": "~/cells.h5mu"}, tmp_path, tmp_path)
-    assert datasets["cells"]["h5mu"] == str(tmp_path / "cells.h5mu")
+    assert datasets["cells"]["cells"] == [str(tmp_path / "cells.h5mu")]
 
 
 def test_missing_files_and_contradictions_are_refused(tmp_path):
@@ -115,11 +119,62 @@ def test_missing_files_and_contradictions_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"absent.h5mu: no such file"):
         configuration.datasets_of({"h5mu": "absent.h5mu"}, tmp_path, tmp_path)
     (tmp_path / "a{b}.h5mu").touch()
-    with pytest.raises(InputError, match="takes braces in a file name for wildcards"):
+    with pytest.raises(InputError, match="takes braces in a path for wildcards"):
         configuration.datasets_of({"h5mu": "a{b}.h5mu"}, tmp_path, tmp_path)
     both = {"h5mu": "a", "datasets": {"s": {"simulate": {}}}}
     with pytest.raises(InputError, match="give h5mu or datasets, not both"):
         configuration.datasets_of(both, tmp_path, tmp_path)
+
+
+def test_a_built_in_dataset_is_named(tmp_path):
+    assert configuration.datasets_of({"dataset": "bmcite"}, tmp_path, tmp_path) == {
+        "bmcite": {"dataset": "bmcite"}
+    }
+    with pytest.raises(InputError, match="dataset: 'bm' is not one of"):
+        configuration.check({"dataset": "bm"}, SCHEMA)
+    with pytest.raises(InputError, match="give cells or dataset, not both"):
+        configuration.datasets_of({"cells": "a", "dataset": "bmcite"}, tmp_path, tmp_path)
+
+
+def test_a_pair_of_files_is_called_after_the_first(tmp_path):
+    for name in ("rna.h5ad", "adt.h5ad"):
+        (tmp_path / name).touch()
+    datasets = configuration.datasets_of({"cells": ["rna.h5ad", "adt.h5ad"]}, tmp_path, tmp_path)
+    assert datasets == {"rna": {"cells": ["rna.h5ad", "adt.h5ad"]}}
+
+
+def test_options_of_preprocessing_are_coerced():
+    typed = {
+        "variable_genes": "500", "harmony": "true", "split_seed": "3", "test_batches": "d1",
+        "isotype_controls": "none", "scaled_limit": "8", "variable_genes_by_batch": False,
+    }  # fmt: skip
+    config = configuration.coerce(typed)
+    configuration.check(config, SCHEMA)
+    assert config == {
+        "variable_genes": 500, "harmony": True, "split_seed": 3, "test_batches": ["d1"],
+        "isotype_controls": None, "scaled_limit": 8, "variable_genes_by_batch": False,
+    }  # fmt: skip
+
+
+def test_batches_are_named_in_text(tmp_path):
+    config = {"hold_out": "batches", "test_batches": [1, "b"], "datasets": {"s": {"simulate": {}}}}
+    [dataset] = configuration.datasets_of(config, tmp_path, tmp_path).values()
+    assert dataset["test_batches"] == ["1", "b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"test_batches": ["a"]}, "s: test_batches is for whole batches; say hold_out=batches too"),
+        ({"hold_out_column": "donor"}, "s: hold_out_column is for whole batches"),
+        ({"harmony": True, "fit_features_on": "without_test_cells"}, "harmony corrects all cells together and cannot be fitted without the test cells"),
+        ({"isotype_controls": "("}, r"isotype_controls '\(' is no regular expression \(missing \)"),
+    ],
+)  # fmt: skip
+def test_options_that_contradict_each_other(tmp_path, options, sentence):
+    config = {"datasets": {"s": {"simulate": {}}}, **options}
+    with pytest.raises(InputError, match=sentence):
+        configuration.datasets_of(config, tmp_path, tmp_path)
 
 
 def test_seeds_are_trained_in_aligned_blocks():

@@ -71,13 +71,15 @@ def render(labels=LABELS, recipes=("paper", "cca"), truth=None, warnings=()):
         "summary": "3,000 paired cells",
         "split": {"train": 978, "normaliser": 782, "test": 1240},
         "labels": {label: {"types": {"A": 10, "B": 20}, "unknown": 5} for label in labels},
+        "test_cells": "drawn by each seed",
         "batches": {},
         "warnings": list(warnings),
         "truth": truth,
     }
     preprocessing = {
-        modality: {"components": 5, "features": ["a", "b"]} for modality in ("rna", "prot")
-    }
+        modality: {"components": 5, "features": ["a", "b"], "steps": f"steps of {modality}"}
+        for modality in ("rna", "prot")
+    } | {"fitted_on": "all cells"}
     page = render_report(
         answer=answer_of(
             "cells",

@@ -53,7 +53,8 @@ def test_the_lock_holds_every_dependency_of_the_package():
     import tomllib
 
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    assert set(project["dependencies"]) <= set(locked("requirements.lock"))
+    names = {re.match(r"[\w.-]+", dependency)[0] for dependency in project["dependencies"]}
+    assert names <= set(locked("requirements.lock"))
 
 
 @pytest.mark.parametrize("file", sorted((REPOSITORY / "envs").glob("*.yaml")), ids=lambda f: f.stem)
@@ -75,11 +76,17 @@ def test_the_shipped_configuration_says_the_defaults_of_the_schema():
 def test_the_parameter_reference_names_every_key_and_default():
     text = (REPOSITORY / "config/README.md").read_text()
     simulate = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["simulate"]
-    for key, entry in (SCHEMA["properties"] | simulate["properties"]).items():
-        row = re.search(rf"^\| `{key}` \| `?([^|`]*)`? \|", text, flags=re.MULTILINE)
-        assert row, key
-        if "default" in entry and not isinstance(entry["default"], list):
-            assert row[1].strip() == str(entry["default"]), key
+    for key, entry in [*SCHEMA["properties"].items(), *simulate["properties"].items()]:
+        rows = re.findall(rf"^\| `{key}` \| `?([^|`]*)`? \|", text, flags=re.MULTILINE)
+        assert rows, key
+        default = entry.get("default")
+        if isinstance(default, bool):
+            default = str(default).lower()
+        if key == "isotype_controls":
+            # No table can hold its bars.
+            assert f"```\n{default}\n```" in text
+        elif default is not None and not isinstance(default, list):
+            assert str(default) in [row.strip() for row in rows], key
 
 
 def test_simulation_defaults_agree():
@@ -94,6 +101,40 @@ def test_simulation_defaults_agree():
     }
 
 
+def test_defaults_of_reading_splitting_and_features_agree():
+    import inspect
+    from dataclasses import asdict
+
+    from sharedim import configuration
+    from sharedim.holdout import fixed_test_cells
+    from sharedim.io import read_paired_cells
+    from sharedim.preprocess import PAPER
+
+    said = {k: entry.get("default") for k, entry in SCHEMA["properties"].items()}
+    for function, names in (
+        (read_paired_cells, configuration.READING_OPTIONS),
+        (fixed_test_cells, configuration.SPLITTING_OPTIONS),
+    ):
+        signature = inspect.signature(function).parameters
+        options = {k: p.default for k, p in signature.items() if p.default is not p.empty}
+        assert options == {name: said[name] for name in names}
+    assert asdict(PAPER) == {name: said[name] for name in configuration.FEATURE_OPTIONS}
+
+
+def test_what_is_said_of_all_datasets_can_be_said_of_one():
+    from sharedim import configuration
+
+    of_one = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]
+    own = {"simulate", "h5mu", "cells", "dataset"}
+    assert set(of_one) - own == set(configuration.DATASET_OPTIONS)
+
+
+def test_the_schema_knows_the_transforms():
+    from sharedim.transforms import TRANSFORMS
+
+    assert SCHEMA["properties"]["protein_transform"]["enum"] == list(TRANSFORMS)
+
+
 def test_the_schema_knows_the_recipes_and_the_hidden_width():
     assert SCHEMA["properties"]["recipes"]["items"]["enum"] == list(RECIPES)
     assert SCHEMA["properties"]["dims"]["items"]["maximum"] == RECIPES["paper"].hidden_width
@@ -106,7 +147,7 @@ def imported(path, seen=frozenset()):
     tree.body = [node for node in tree.body if not isinstance(node, ast.If)]  # TYPE_CHECKING
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "sharedim":
-            found |= {f"{alias.name}.py" for alias in node.names}
+            found |= {f"{a.name}.py" for a in node.names if not a.name.startswith("__")}
         elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("sharedim."):
             found.add(f"{node.module.removeprefix('sharedim.')}.py")
     new = found - seen
@@ -130,8 +171,8 @@ def test_a_rule_declares_the_library_files_it_depends_on(script):
 
 
 def test_the_workflow_brings_every_library_file_along():
-    common = (REPOSITORY / "workflow/rules/common.smk").read_text()
-    listed = re.findall(r'^ {8}"([^"]+)",$', common, flags=re.MULTILINE)
+    named = (REPOSITORY / "workflow/rules/library.smk").read_text()
+    listed = re.findall(r'^ {8}"([^"]+)",$', named, flags=re.MULTILINE)
     files = [f for f in LIBRARY.rglob("*") if f.suffix in (".py", ".j2")]
     assert sorted(listed) == sorted(str(f.relative_to(LIBRARY)) for f in files)
 

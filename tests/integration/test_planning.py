@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from cell_files import write_10x_folder, write_pair
 from places import REPOSITORY
 
 CONFIGURATIONS = sorted(path.name for path in (REPOSITORY / "config").glob("*.yaml"))
@@ -58,6 +59,24 @@ def test_keys_on_the_command_line(checkout, small_file):
     assert "results/small/report.html" in plan.text
 
 
+def test_a_built_in_dataset_is_downloaded_and_converted(checkout):
+    plan = checkout.snakemake("-n", "--config", "dataset=bmcite", "dims=2")
+    assert plan.code == 0, plan.text
+    assert plan.jobs["download_cells"] == plan.jobs["convert_cells"] == 1
+    assert "resources/bmcite.SeuratData_0.3.0.tar.gz" in plan.text
+    assert "results/bmcite/report.html" in plan.text
+
+
+def test_a_pair_of_files_and_a_folder(checkout, small_cells, tmp_path):
+    cells = small_cells["rna"], small_cells["prot"], small_cells["rna"].obs
+    rna, adt = write_pair(tmp_path, *cells)
+    folder = write_10x_folder(tmp_path, *cells)
+    for source, name in ((f"[{rna},{adt}]", "rna"), (folder, folder.name)):
+        plan = checkout.snakemake("-n", "--config", f"cells={source}", "dims=2", "recipes=cca")
+        assert plan.code == 0, plan.text
+        assert f"results/{name}/report.html" in plan.text
+
+
 def test_several_datasets_in_one_run(checkout, tmp_path):
     config = tmp_path / "two.yaml"
     config.write_text(
@@ -109,7 +128,11 @@ def test_relative_paths_count_from_where_the_command_was_typed(checkout, small_f
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        (["h5mu=absent.h5mu"], "absent.h5mu: no such file; give the path of a .h5mu file"),
+        (["h5mu=absent.h5mu"], "absent.h5mu: no such file; give the path of a .h5mu file or another with cells"),
+        (["dataset=bmc"], "configuration: dataset: 'bmc' is not one of ['bmcite', 'neurips_bmmc', 'pbmc10k']"),
+        (["dataset=bmcite", "h5mu=a.h5mu"], "configuration: give h5mu or dataset, not both"),
+        (["protein_transform=clr"], "configuration: protein_transform: 'clr' is not one of ['clr_per_cell', "),
+        (["harmony=true", "fit_features_on=without_test_cells"], "harmony corrects all cells together"),
         (["dims=[1,64]"], "configuration: dims: 64 is above 50, the width of the encoders' hidden layers"),
         (["dmis=[1]"], "configuration: unknown key 'dmis'; did you mean 'dims'?"),
         (["recipes=[papr]"], "configuration: recipes: 'papr' is not one of ['paper', 'paper_sampled', 'cca']"),

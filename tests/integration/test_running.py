@@ -15,8 +15,11 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from cell_files import counts, write_10x_h5
 from checkout import SNAKEMAKE, copy_of_the_workflow
 from safetensors import safe_open
+
+from sharedim.catalogue import BUILT_IN
 
 CONFIG = """
 dims: [1, 2, 3, 4, 6]
@@ -174,7 +177,7 @@ def test_adding_a_seed_trains_one_model_per_dimension_and_recipe(finished, resul
 def test_reading_the_cells_again_retrains_nothing(finished):
     # A change that leaves the features as they are, and another number of cores.
     arguments = ("--cores", "1", "--configfile", "tiny.yaml", "--config", "dims=[2]", "seeds=3")
-    with edited(finished, "io.py"):
+    with edited(finished, "columns.py"):
         done = finished.snakemake(*arguments, "--until", "train_encoders")
     assert done.code == 0, done.text
     assert done.jobs["preprocess_cells"] == done.jobs["train_encoders"] == 1
@@ -238,6 +241,59 @@ def test_a_file_without_labels_elsewhere(checkout, unlabelled, tmp_path):
     page = (results / "report.html").read_text()
     assert "No cell types were named or recognised in the file" in page
     assert not (checkout.path / "results").exists()
+
+
+def test_a_built_in_dataset_put_there_by_hand(checkout, tmp_path):
+    rna, prot = counts(600, 250, "g"), counts(600, 8, "p", seed=1)
+    file = tmp_path / "resources" / BUILT_IN["pbmc10k"].file
+    file.parent.mkdir()
+    write_10x_h5(tmp_path, rna, prot, rna.obs).rename(file)
+    arguments = (
+        "--cores", "1", "--directory", str(tmp_path), "-s", str(checkout.path / "Snakefile"),
+        "--config", "dataset=pbmc10k", "--until", "check_cells",
+    )  # fmt: skip
+    done = checkout.snakemake(*arguments)
+    assert done.code == 0, done.text
+    assert done.jobs == {"convert_cells": 1, "check_cells": 1}
+    check = json.loads((tmp_path / "results/pbmc10k/check.json").read_text())
+    assert (check["paired_cells"], check["proteins"]) == (600, 8)
+    assert check["file"] == "resources/pbmc10k.h5mu"
+    # A rule that runs again finds the file where it was.
+    before = file.read_bytes()
+    again = checkout.snakemake(*arguments, "--forcerun", "download_cells")
+    assert again.code == 0, again.text
+    assert again.jobs["download_cells"] == 1
+    assert file.read_bytes() == before
+    log = (tmp_path / "logs/download_cells" / f"{file.name}.log").read_text()
+    assert "is already there" in log
+
+
+def test_whole_donors_held_out_of_everything(checkout, small_cells, tmp_path):
+    data = mudata.MuData({name: small_cells[name].copy() for name in ("rna", "prot")})
+    data.obs["donor"] = np.repeat(["a", "b", "c"], 200)
+    data.write_h5mu(tmp_path / "cells.h5mu")
+    (tmp_path / "run.yaml").write_text(
+        "h5mu: cells.h5mu\ndims: [2]\nseeds: 2\nrecipes: [cca, paper_sampled]\nhold_out: batches\n"
+        "test_batches: [b]\nfit_features_on: without_test_cells\nvariable_genes: 60\n"
+    )
+    run = (
+        "--directory", str(tmp_path), "-s", str(checkout.path / "Snakefile"),
+        "--configfile", str(tmp_path / "run.yaml"),
+    )  # fmt: skip
+    done = checkout.snakemake("--cores", "2", *run, cwd=tmp_path)
+    assert done.code == 0, done.text
+    results = tmp_path / "results" / "cells"
+    np.testing.assert_array_equal(np.load(results / "features/test_cells.npy"), np.arange(200, 400))
+    scores = pd.read_csv(results / "scores.tsv", sep="\t")
+    held_out = scores.query("split == 'test' and metric == 'match_top0.5pct_rna_to_prot'")
+    # 0.5 % of the 200 cells of one donor is 1.
+    assert set(held_out["chance"]) == {1 / 200}
+    page = (results / "report.html").read_text()
+    assert "fitted on 400 of 600 cells, without the held-out ones" in page
+    assert "the same for every seed" in page
+    # Other test cells are other models.
+    other = checkout.snakemake("-n", *run, "--config", "test_batches=c", cwd=tmp_path)
+    assert other.jobs["train_encoders"] == other.jobs["fit_cca"] == 1
 
 
 def test_an_environment_under_a_path_with_a_space(checkout, small_file, tmp_path):

@@ -1,73 +1,16 @@
-"""Shared by all rules: the checked configuration, the wildcards, and hashes of library code."""
+"""Shared by all rules: the checked configuration, the wildcards, and what rules ask of a dataset."""
 
-import hashlib
 import os
 import re
-import shlex
-import sys
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-# Naming every file of the library makes Snakemake bring it along, also from a remote module. Jobs
-# find it beside their scripts, installed or not.
-LIBRARY = {
-    file: Path(workflow.source_path(f"../scripts/sharedim/{file}"))
-    for file in (
-        "__init__.py",
-        "answer.py",
-        "baselines.py",
-        "cca.py",
-        "checkpoints.py",
-        "checks.py",
-        "configuration.py",
-        "devices.py",
-        "dimension.py",
-        "draws.py",
-        "encoders.py",
-        "engine.py",
-        "errors.py",
-        "figures.py",
-        "files.py",
-        "history.py",
-        "io.py",
-        "log.py",
-        "losses.py",
-        "passes.py",
-        "preprocess.py",
-        "processes.py",
-        "progress.py",
-        "quantities.py",
-        "recipes.py",
-        "report.py",
-        "retrieval.py",
-        "saturation.py",
-        "scoring.py",
-        "simulate.py",
-        "splits.py",
-        "stacks.py",
-        "tables.py",
-        "templates/report.html.j2",
-        "threads.py",
-        "training.py",
-    )
-}
-BESIDE_SCRIPTS = str(LIBRARY["__init__.py"].parents[1])
-sys.path.insert(0, BESIDE_SCRIPTS)
-
 from sharedim import configuration
+from sharedim.catalogue import BUILT_IN
 from sharedim.errors import InputError
-
-# Jobs inherit this, so that they run the library that is hashed here, not one installed elsewhere.
-SEARCHED = [BESIDE_SCRIPTS, *filter(None, [os.environ.get("PYTHONPATH")])]
-os.environ.update(PYTHONPATH=os.pathsep.join(SEARCHED))
-
-# Snakemake starts scripts with this interpreter and leaves it unquoted, which an environment under
-# a path with a space does not survive.
-if " " in sys.executable:
-    sys.executable = shlex.quote(sys.executable)
 
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 
@@ -102,39 +45,50 @@ CLOSED_FORMS = {"cca"}
 
 wildcard_constraints:
     dataset=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
+    built_in="|".join(BUILT_IN),
+    download="|".join(re.escape(built_in.file) for built_in in BUILT_IN.values()),
     recipe=r"[a-z0-9_]+",
     dim=r"\d+",
     seeds=r"\d+-\d+",
 
 
-def code_hash(*files):
-    """Hash the library files a rule's outputs depend on.
-
-    As a param the hash reruns a rule after a real change and never after a touch or a switch of
-    branches, as the files themselves would as inputs.
-    """
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(LIBRARY[file].read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def cells_of(wildcards):
-    """Return the file with a dataset's cells: the user's own, or the simulated one."""
-    return DATASETS[wildcards.dataset].get(
-        "h5mu", f"<results>/{wildcards.dataset}/simulated.h5mu"
-    )
+    """Return the file with a dataset's cells: the user's own, a built-in or a simulated one."""
+    dataset = DATASETS[wildcards.dataset]
+    if "dataset" in dataset:
+        return f"<resources>/{dataset['dataset']}.h5mu"
+    return dataset.get("cells", f"<results>/{wildcards.dataset}/simulated.h5mu")
+
+
+def download_of(wildcards):
+    """Return the file that a built-in dataset is made from."""
+    return f"<resources>/{BUILT_IN[wildcards.built_in].file}"
 
 
 def memory_of_reading(wildcards, input):
-    """Return memory in MB for reading a file of compressed counts several times over."""
-    return max(4000, int(40 * input.size_mb))
+    """Return memory in MB for reading files of compressed counts several times over."""
+    files = [file for given in input for file in (Path(given), *Path(given).glob("*"))]
+    return max(4000, 40 * sum(file.stat().st_size for file in files) // 10**6)
+
+
+def options_of(wildcards, names):
+    """Return some of a dataset's options."""
+    return {name: DATASETS[wildcards.dataset].get(name) for name in names}
 
 
 def reading_of(wildcards):
-    """Return how a dataset's file is to be read: names of modalities and columns."""
-    options = configuration.READING_OPTIONS
-    return {name: DATASETS[wildcards.dataset].get(name) for name in options}
+    """Return how a dataset's file is to be read: names in it, and what its proteins are."""
+    return options_of(wildcards, configuration.READING_OPTIONS)
+
+
+def splitting_of(wildcards):
+    """Return which test cells are the same for every seed."""
+    return options_of(wildcards, configuration.SPLITTING_OPTIONS)
+
+
+def features_of(wildcards):
+    """Return how a dataset's features are made."""
+    return options_of(wildcards, configuration.FEATURE_OPTIONS)
 
 
 def simulation_of(wildcards):

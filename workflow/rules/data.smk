@@ -1,7 +1,48 @@
-"""Cells come in: simulated where no file is given, and checked before anything is computed.
+"""Cells come in: downloaded, simulated or a person's own, and checked before anything is computed.
 
-Takes a .h5mu file; makes `simulated.h5mu` and `check.json`.
+Takes a file with cells or the name of a built-in dataset; makes `resources/*.h5mu` of a built-in
+dataset, `simulated.h5mu` and `check.json`.
 """
+
+
+rule download_cells:
+    output:
+        # Kept when the rule runs again, so that nothing is downloaded twice.
+        file=update("<resources>/{download}"),
+    log:
+        "<logs>/download_cells/{download}.log",
+    conda:
+        "../../envs/cells.yaml"
+    params:
+        code=code_hash("catalogue.py", "download.py"),
+    script:
+        "../scripts/download_cells.py"
+
+
+rule convert_cells:
+    input:
+        file=download_of,
+    output:
+        cells="<resources>/{built_in}.h5mu",
+    log:
+        "<logs>/convert_cells/{built_in}.log",
+    conda:
+        "../../envs/cells.yaml"
+    resources:
+        mem_mb=memory_of_reading,
+        runtime=60,
+    params:
+        code=code_hash(
+            "catalogue.py",
+            "checks.py",
+            "columns.py",
+            "download.py",
+            "formats.py",
+            "io.py",
+            "seurat.py",
+        ),
+    script:
+        "../scripts/convert_cells.py"
 
 
 rule simulate_cells:
@@ -42,6 +83,17 @@ rule check_cells:
         runtime=20,
     params:
         reading=reading_of,
-        code=code_hash("checks.py", "io.py", "splits.py"),
+        splitting=splitting_of,
+        features=features_of,
+        code=code_hash(
+            "checks.py",
+            "columns.py",
+            "description.py",
+            "formats.py",
+            "holdout.py",
+            "io.py",
+            "seurat.py",
+            "splits.py",
+        ),
     script:
         "../scripts/check_cells.py"

@@ -10,6 +10,7 @@ rule score_models:
     input:
         rna="<results>/{dataset}/features/rna.npy",
         prot="<results>/{dataset}/features/prot.npy",
+        test_cells="<results>/{dataset}/features/test_cells.npy",
         cells="<results>/{dataset}/features/cells.tsv.gz",
         check="<results>/{dataset}/check.json",
         models=collect(

@@ -11,6 +11,7 @@ rule preprocess_cells:
     output:
         rna="<results>/{dataset}/features/rna.npy",
         prot="<results>/{dataset}/features/prot.npy",
+        test_cells="<results>/{dataset}/features/test_cells.npy",
         cells="<results>/{dataset}/features/cells.tsv.gz",
         summary="<results>/{dataset}/features/preprocessing.json",
     log:
@@ -27,6 +28,19 @@ rule preprocess_cells:
         runtime=60,
     params:
         reading=reading_of,
-        code=code_hash("checks.py", "io.py", "preprocess.py", "splits.py", "tables.py"),
+        splitting=splitting_of,
+        features=features_of,
+        code=code_hash(
+            "checks.py",
+            "columns.py",
+            "formats.py",
+            "holdout.py",
+            "io.py",
+            "preprocess.py",
+            "seurat.py",
+            "splits.py",
+            "tables.py",
+            "transforms.py",
+        ),
     script:
         "../scripts/preprocess_cells.py"

@@ -13,6 +13,7 @@ rule train_encoders:
     input:
         rna="<results>/{dataset}/features/rna.npy",
         prot="<results>/{dataset}/features/prot.npy",
+        test_cells="<results>/{dataset}/features/test_cells.npy",
     output:
         models="<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
         history="<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.history.tsv",
@@ -53,6 +54,7 @@ rule fit_cca:
     input:
         rna="<results>/{dataset}/features/rna.npy",
         prot="<results>/{dataset}/features/prot.npy",
+        test_cells="<results>/{dataset}/features/test_cells.npy",
     output:
         models="<results>/{dataset}/models/cca/dim{dim}/seeds{seeds}.safetensors",
     log:

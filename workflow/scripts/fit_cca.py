@@ -21,9 +21,13 @@ def main():
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         block = checkpoints.complete_block(
             checkpoints.directory_beside(Path(snakemake.output.models)),
-            checkpoints.block_header(as_record(CCA), dim, seeds, given.rna, given.prot),
+            checkpoints.block_header(
+                as_record(CCA), dim, seeds, given.rna, given.prot, given.test_cells
+            ),
             snakemake.params.engine,
-            lambda missing, _: fit_cca_seeds(rna, prot, recipe=CCA, dim=dim, seeds=missing),
+            lambda missing, _: fit_cca_seeds(
+                rna, prot, recipe=CCA, dim=dim, seeds=missing, test_cells=np.load(given.test_cells)
+            ),
         )
         checkpoints.write_block(snakemake.output.models, block)
 

@@ -16,12 +16,13 @@ def main():
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"score {wildcards.dataset} {wildcards.recipe}") as logger:
         rna, prot = np.load(snakemake.input.rna), np.load(snakemake.input.prot)
+        test_cells = np.load(snakemake.input.test_cells)
         check = read_json(snakemake.input.check)
         labels = read_labels(snakemake.input.cells, list(check["labels"]))
         scores = []
         for path in snakemake.input.models:
             block = read_block(path)
-            scores.append(score_block(block, rna, prot, labels))
+            scores.append(score_block(block, rna, prot, labels, test_cells))
             logger.info("d = %d: %d models", block.header["dim"], len(block.header["seeds"]))
         write_table(snakemake.output.scores, pd.concat(scores, ignore_index=True))
 

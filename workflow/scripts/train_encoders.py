@@ -22,14 +22,23 @@ def main():
     with job(snakemake.log[0], name) as logger, progress.shown(name) as observe:
         end_with_snakemake()
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
+        test_cells = np.load(given.test_cells)
+        files = given.rna, given.prot, given.test_cells
         block = checkpoints.complete_block(
             checkpoints.directory_beside(Path(snakemake.output.models)),
             checkpoints.block_header(
-                as_record(recipe), dim, seeds, given.rna, given.prot, precision=choose_precision()
+                as_record(recipe), dim, seeds, *files, precision=choose_precision()
             ),
             snakemake.params.engine,
             lambda missing, keeper: train_seeds(
-                rna, prot, recipe=recipe, dim=dim, seeds=missing, keeper=keeper, observe=observe
+                rna,
+                prot,
+                recipe=recipe,
+                dim=dim,
+                seeds=missing,
+                test_cells=test_cells,
+                keeper=keeper,
+                observe=observe,
             ),
         )
         write_history(snakemake.output.history, block)

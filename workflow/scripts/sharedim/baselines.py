@@ -27,7 +27,13 @@ def _validation_score(f: np.ndarray, g: np.ndarray) -> tuple[int, float]:
 
 
 def fit_cca_seeds(
-    rna: np.ndarray, prot: np.ndarray, *, recipe: CCARecipe, dim: int, seeds: list[int]
+    rna: np.ndarray,
+    prot: np.ndarray,
+    *,
+    recipe: CCARecipe,
+    dim: int,
+    seeds: list[int],
+    test_cells: np.ndarray | None = None,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Fit CCA on each seed's training cells, with the ridge that matches its normaliser cells best.
 
@@ -41,6 +47,8 @@ def fit_cca_seeds(
         Output dimension d.
     seeds : list of int
         The repetitions.
+    test_cells : ndarray of int64, optional
+        Test cells that are the same for every seed, as `sharedim.splits.split_cells` takes them.
 
     Yields
     ------
@@ -50,7 +58,7 @@ def fit_cca_seeds(
         ``ridge`` and ``correlations`` beside.
     """
     for seed in seeds:
-        split = split_cells(len(rna), seed)
+        split = split_cells(len(rna), seed, test_cells)
         x, y = (np.asarray(side[split.train], dtype=np.float64) for side in (rna, prot))
         x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
         x_held, y_held = rna[split.normaliser] - x_mean, prot[split.normaliser] - y_mean

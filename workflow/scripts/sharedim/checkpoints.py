@@ -54,9 +54,7 @@ def read_block(path: str | Path) -> ModelBlock:
         return ModelBlock({name: file.get_tensor(name) for name in names}, header)
 
 
-def block_header(
-    recipe: dict, dim: int, seeds: list[int], rna: str | Path, prot: str | Path, **how: str
-) -> dict:
+def block_header(recipe: dict, dim: int, seeds: list[int], *data: str | Path, **how: str) -> dict:
     """Return what a block of models is.
 
     Parameters
@@ -67,12 +65,12 @@ def block_header(
         Output dimension d.
     seeds : list of int
         One a model.
-    rna, prot : path-like
-        The features it is trained on.
+    *data : path-like
+        Files with the features it is trained on, and with test cells that seeds do not draw.
     **how : str
         What else decides its numbers, such as ``precision``.
     """
-    return {"recipe": recipe, "dim": dim, "seeds": seeds, "data": fingerprint(rna, prot), **how}
+    return {"recipe": recipe, "dim": dim, "seeds": seeds, "data": fingerprint(*data), **how}
 
 
 def fingerprint(*files: str | Path) -> str:

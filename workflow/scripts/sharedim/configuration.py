@@ -13,10 +13,37 @@ from sharedim.errors import InputError
 
 # Seeds trained together; the same on every machine, so that paths do not depend on it.
 BLOCK_SEEDS = 25
-LISTS = ("dims", "recipes", "labels")
-# What may be said for all files at once or for one dataset alone.
-READING_OPTIONS = ("rna_modality", "protein_modality", "labels", "batch")
+LISTS = ("dims", "recipes", "labels", "test_batches")
+WHOLE_NUMBERS = ("seeds", "split_seed", "variable_genes", "rna_components", "scaled_limit")
+SWITCHES = ("variable_genes_by_batch", "harmony")
+# What may be said for all datasets at once or for one alone: where things are in a file, ...
+NAMES_IN_A_FILE = (
+    "rna_modality",
+    "protein_modality",
+    "labels",
+    "batch",
+    "hold_out_column",
+    "counts_layer",
+)
+READING_OPTIONS = (*NAMES_IN_A_FILE, "protein_transform", "isotype_controls")
+# ... which cells are held out, ...
+SPLITTING_OPTIONS = ("fit_features_on", "hold_out", "test_batches", "split_seed")
+# ... and how features are made.
+FEATURE_OPTIONS = (
+    "protein_transform",
+    "variable_genes",
+    "variable_genes_by_batch",
+    "rna_components",
+    "scaled_limit",
+    "harmony",
+)
+DATASET_OPTIONS = tuple(dict.fromkeys((*READING_OPTIONS, *SPLITTING_OPTIONS, *FEATURE_OPTIONS)))
+# The keys that name cells, of which one can be given.
+SOURCES = ("h5mu", "cells", "dataset", "datasets")
+# What stands for nothing on the command line.
+NOTHING = ("", "none", "null")
 DEFAULT_DATASETS = {"simulated": {"simulate": {}}}
+ENDINGS = re.compile(r"\.(h5mu|h5ad|h5|rds|rda|rdata)$", flags=re.IGNORECASE)
 
 
 def coerce(config: dict) -> dict:
@@ -42,8 +69,14 @@ def coerce(config: dict) -> dict:
         dims = [_number(dim) for dim in config["dims"] or []]
         whole = all(isinstance(dim, int) for dim in dims)
         config["dims"] = sorted(set(dims)) if whole else dims
-    if "seeds" in config:
-        config["seeds"] = _number(config["seeds"])
+    for key in WHOLE_NUMBERS:
+        if key in config:
+            config[key] = _number(config[key])
+    for key in SWITCHES:
+        if str(config.get(key)).lower() in ("true", "false"):
+            config[key] = str(config[key]).lower() == "true"
+    if str(config.get("isotype_controls", " ")).lower() in NOTHING:
+        config["isotype_controls"] = None
     if "recipes" in config:
         config["recipes"] = list(dict.fromkeys(config["recipes"] or []))
     return config
@@ -101,8 +134,8 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
     Parameters
     ----------
     config : dict
-        Checked configuration: ``h5mu`` names one file, ``datasets`` several; with neither, cells
-        are simulated.
+        Checked configuration: ``cells`` or ``h5mu`` names one file, ``dataset`` a built-in one,
+        ``datasets`` several; with none of them, cells are simulated.
     launched_from : Path
         Where the command was typed; relative paths count from there.
     working_directory : Path
@@ -111,50 +144,94 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
     Returns
     -------
     dict of str to dict
-        For each dataset either ``h5mu``, a path valid in the working directory, or ``simulate``,
-        and the options for reading it.
+        For each dataset either ``cells``, a list of paths valid in the working directory,
+        ``dataset``, the name of a built-in one, or ``simulate``; and its options.
 
     Raises
     ------
     InputError
-        If both are given or a file does not exist.
+        If more than one is given, a file does not exist, or options contradict each other.
     """
-    if config.get("h5mu") and config.get("datasets"):
-        raise InputError("configuration: give h5mu or datasets, not both")
-    if config.get("h5mu"):
-        chosen = {_name_of(config["h5mu"]): {"h5mu": config["h5mu"]}}
-    else:
-        chosen = config.get("datasets") or DEFAULT_DATASETS
+    given = [key for key in SOURCES if config.get(key)]
+    if len(given) > 1:
+        raise InputError(f"configuration: give {given[0]} or {given[1]}, not both")
+    chosen = config.get("datasets") or DEFAULT_DATASETS
+    for key in given:
+        if key != "datasets":
+            chosen = {_name_of(config[key]): {key: config[key]}}
 
-    shared = {key: config[key] for key in READING_OPTIONS if config.get(key) is not None}
+    shared = {key: config[key] for key in DATASET_OPTIONS if config.get(key) is not None}
     datasets = {}
     for name, own in chosen.items():
+        dataset = {**shared, **own}
+        for key in ("labels", "test_batches"):
+            if dataset.get(key):
+                # Batches are compared as text, and a number in YAML is none.
+                dataset[key] = [str(item) for item in _listed(dataset[key])]
         if "simulate" in own:
-            reading = [key for key in READING_OPTIONS if key in own]
-            if reading:
-                raise InputError(
-                    f"configuration: datasets.{name}: {reading[0]} is for a file; "
-                    "simulated cells have their own labels and modalities"
-                )
-            datasets[name] = {"simulate": own["simulate"] or {}}
-            continue
-        given = Path(own["h5mu"]).expanduser()
-        if not (launched_from / given).exists():
-            raise InputError(f"{own['h5mu']}: no such file; give the path of a .h5mu file")
-        if set("{}") & set(str(given)):
-            raise InputError(
-                f"{own['h5mu']}: Snakemake takes braces in a file name for wildcards; rename the file"
-            )
-        path = given if launched_from == working_directory else launched_from / given
-        labels = own.get("labels")
-        listed = {"labels": [labels]} if isinstance(labels, str) else {}
-        datasets[name] = {**shared, **own, **listed, "h5mu": str(path)}
+            _refuse_names(name, own)
+            dataset["simulate"] = own["simulate"] or {}
+        elif "dataset" not in own:
+            paths = _listed(dataset.pop("h5mu", None) or dataset.pop("cells"))
+            dataset["cells"] = [_path(path, launched_from, working_directory) for path in paths]
+        _check_together(name, dataset)
+        datasets[name] = dataset
     return datasets
 
 
-def _name_of(path: str) -> str:
+def _listed(value: object) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def _refuse_names(name: str, own: dict) -> None:
+    """Refuse to look for names of a file in simulated cells."""
+    named = [key for key in NAMES_IN_A_FILE if key in own]
+    if named:
+        raise InputError(
+            f"configuration: datasets.{name}: {named[0]} is for a file; "
+            "simulated cells have their own labels and modalities"
+        )
+
+
+def _path(given: str, launched_from: Path, working_directory: Path) -> str:
+    """Return a path as it is valid in the working directory."""
+    path = Path(given).expanduser()
+    if not (launched_from / path).exists():
+        raise InputError(
+            f"{given}: no such file; give the path of a .h5mu file or another with cells"
+        )
+    if set("{}") & set(str(path)):
+        raise InputError(
+            f"{given}: Snakemake takes braces in a path for wildcards; rename the file"
+        )
+    return str(path if launched_from == working_directory else launched_from / path)
+
+
+def _check_together(name: str, dataset: dict) -> None:
+    """Refuse options of a dataset that contradict each other."""
+    if dataset.get("hold_out", "cells") == "cells":
+        for key in ("test_batches", "hold_out_column"):
+            if dataset.get(key):
+                raise InputError(
+                    f"configuration: {name}: {key} is for whole batches; say hold_out=batches too"
+                )
+    if dataset.get("harmony") and dataset.get("fit_features_on") == "without_test_cells":
+        raise InputError(
+            f"configuration: {name}: harmony corrects all cells together and cannot be fitted without "
+            "the test cells; leave one of the two"
+        )
+    try:
+        re.compile(dataset.get("isotype_controls") or "")
+    except re.error as error:
+        raise InputError(
+            f"configuration: {name}: isotype_controls '{dataset['isotype_controls']}' is no regular "
+            f"expression ({error})"
+        ) from None
+
+
+def _name_of(source: str | list[str]) -> str:
     """Name a dataset after its file, in characters that are safe in paths."""
-    stem = re.sub(r"\.h5mu$", "", Path(path).name, flags=re.IGNORECASE)
+    stem = ENDINGS.sub("", Path(_listed(source)[0]).name)
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("._-") or "dataset"
 
 

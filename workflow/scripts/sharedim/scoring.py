@@ -57,7 +57,11 @@ def representations(block: ModelBlock, model: int, modality: str, cells: np.ndar
 
 
 def score_block(
-    block: ModelBlock, rna: np.ndarray, prot: np.ndarray, labels: pd.DataFrame
+    block: ModelBlock,
+    rna: np.ndarray,
+    prot: np.ndarray,
+    labels: pd.DataFrame,
+    test_cells: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Score every model of a block on its own training and test cells.
 
@@ -69,6 +73,8 @@ def score_block(
         Features of all paired cells.
     labels : DataFrame, n rows
         Cell types, one column a level; missing where unknown.
+    test_cells : ndarray of int64, optional
+        Test cells that are the same for every seed, as `sharedim.splits.split_cells` takes them.
 
     Returns
     -------
@@ -79,7 +85,7 @@ def score_block(
     rows = []
     recipe, dim = block.header["recipe"], block.header["dim"]
     for model, seed in enumerate(block.header["seeds"]):
-        split = split_cells(len(rna), seed)
+        split = split_cells(len(rna), seed, test_cells)
         for name, cells in (("train", split.train), ("test", split.test)):
             f = representations(block, model, "rna", rna[cells])
             g = representations(block, model, "prot", prot[cells])

@@ -75,6 +75,7 @@ def train_seeds(
     recipe: ContrastiveRecipe,
     dim: int,
     seeds: list[int],
+    test_cells: np.ndarray | None = None,
     keeper: StateKeeper | None = None,
     observe: Callable[[Progress], None] | None = None,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
@@ -92,6 +93,8 @@ def train_seeds(
         Output dimension d of both encoders.
     seeds : list of int
         The repetitions; each has its own split, initial weights and draws.
+    test_cells : ndarray of int64, optional
+        Test cells that are the same for every seed, as `sharedim.splits.split_cells` takes them.
     keeper : StateKeeper, optional
         Keeps stacks in training. Those it still has go on where they were.
     observe : callable, optional
@@ -118,7 +121,8 @@ def train_seeds(
         torch.cuda.set_device(device)
     torch.set_float32_matmul_precision(choose_precision())
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
-    size = models_per_stack(device, memory_of_model(shape, split_cells(len(rna), 0), recipe))
+    split = split_cells(len(rna), 0, test_cells)
+    size = models_per_stack(device, memory_of_model(shape, split, recipe))
     waiting = stacks_to_train(seeds, size, keeper, device)
     done = set()
 
@@ -132,7 +136,7 @@ def train_seeds(
     while waiting:
         stack = waiting.pop(0)
         try:
-            cells, state = prepare_stack(stack, rna, prot, shape, recipe, device)
+            cells, state = prepare_stack(stack, rna, prot, shape, recipe, device, test_cells)
             for seed, tensors in train_stack(
                 cells, state, shape, recipe, keeper=keeper, observe=report if observe else None
             ):
@@ -193,11 +197,12 @@ def prepare_stack(
     shape: PairShape,
     recipe: ContrastiveRecipe,
     device: torch.device,
+    test_cells: np.ndarray | None,
 ) -> tuple[StackCells, StackState]:
     """Gather the cells of a stack, and its untrained models unless it is one that goes on."""
     started = isinstance(stack, StackState)
     seeds = stack.seeds if started else stack
-    splits = [split_cells(len(rna), seed) for seed in seeds]
+    splits = [split_cells(len(rna), seed, test_cells) for seed in seeds]
     cells = StackCells.gather(rna, prot, splits, device)
     if started:
         # A copy: training changes it in place, and it may have to start from here once more.

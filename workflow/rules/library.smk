@@ -1,0 +1,83 @@
+"""The library that rules use: its files, where jobs find it, and hashes of what a rule depends on."""
+
+import hashlib
+import os
+import shlex
+import sys
+from pathlib import Path
+
+# Naming every file of the library makes Snakemake bring it along, also from a remote module. Jobs
+# find it beside their scripts, installed or not.
+LIBRARY = {
+    file: Path(workflow.source_path(f"../scripts/sharedim/{file}"))
+    for file in (
+        "__init__.py",
+        "answer.py",
+        "baselines.py",
+        "catalogue.py",
+        "cca.py",
+        "checkpoints.py",
+        "checks.py",
+        "columns.py",
+        "configuration.py",
+        "description.py",
+        "devices.py",
+        "dimension.py",
+        "download.py",
+        "draws.py",
+        "encoders.py",
+        "engine.py",
+        "errors.py",
+        "figures.py",
+        "files.py",
+        "formats.py",
+        "history.py",
+        "holdout.py",
+        "inspection.py",
+        "io.py",
+        "log.py",
+        "losses.py",
+        "passes.py",
+        "preprocess.py",
+        "processes.py",
+        "progress.py",
+        "quantities.py",
+        "recipes.py",
+        "report.py",
+        "retrieval.py",
+        "saturation.py",
+        "scoring.py",
+        "seurat.py",
+        "simulate.py",
+        "splits.py",
+        "stacks.py",
+        "tables.py",
+        "templates/report.html.j2",
+        "threads.py",
+        "training.py",
+        "transforms.py",
+    )
+}
+BESIDE_SCRIPTS = str(LIBRARY["__init__.py"].parents[1])
+sys.path.insert(0, BESIDE_SCRIPTS)
+
+# Jobs inherit this, so that they run the library that is hashed here, not one installed elsewhere.
+SEARCHED = [BESIDE_SCRIPTS, *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ.update(PYTHONPATH=os.pathsep.join(SEARCHED))
+
+# Snakemake starts scripts with this interpreter and leaves it unquoted, which an environment under
+# a path with a space does not survive.
+if " " in sys.executable:
+    sys.executable = shlex.quote(sys.executable)
+
+
+def code_hash(*files):
+    """Hash the library files a rule's outputs depend on.
+
+    As a param the hash reruns a rule after a real change and never after a touch or a switch of
+    branches, as the files themselves would as inputs.
+    """
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(LIBRARY[file].read_bytes())
+    return digest.hexdigest()[:12]

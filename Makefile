@@ -3,10 +3,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: help run test lint format bench bench-gpu clean
+.PHONY: help run test check lint format bench bench-gpu clean
 
 help:
 	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
+	@echo "make check FILE=cells.h5mu   what the workflow sees in a file, and what it would run"
 	@echo "make test    every check and test"
 	@echo "make lint    the checks alone"
 	@echo "make format  let ruff and snakefmt format the code"
@@ -18,6 +19,12 @@ run: .venv/ready
 	$(BIN)/snakemake --cores all
 	@echo
 	@echo "The report: results/simulated/report.html"
+
+# A pair of .h5ad files: make check FILE=rna.h5ad PROTEIN=adt.h5ad. Options: CONFIG='batch=donor seeds=3'
+check: .venv/ready
+	@test -n "$(FILE)" || { echo "make check FILE=path/to/cells.h5mu"; exit 2; }
+	@$(BIN)/python -m sharedim.inspection "$(FILE)" $(if $(PROTEIN),"$(PROTEIN)") \
+		--schema workflow/schemas/config.schema.yaml --configfile config/config.yaml --config $(CONFIG)
 
 test: lint
 	$(BIN)/pytest

@@ -11,7 +11,7 @@ help:
 	@echo "make test    every check and test"
 	@echo "make lint    the checks alone"
 	@echo "make format  let ruff and snakefmt format the code"
-	@echo "make bench   time training against a plain loop, as ratios within one run"
+	@echo "make bench   time training against a plain loop, as ratios within one run, and preprocessing"
 	@echo "make bench-gpu   time the paper's grid on a GPU; needs a Python with PyTorch and numpy alone"
 	@echo "make clean   remove the environment (results stay)"
 
@@ -40,6 +40,7 @@ bench: .venv/ready
 	$(BIN)/python tests/bench/bench_cpu.py --threads 2
 	$(BIN)/python tests/bench/large_batch.py 65536
 	$(BIN)/python tests/bench/many_cells.py 100000 1000000
+	$(BIN)/python tests/bench/preprocessing.py 30000 300000
 
 # With the Python of a GPU machine: make bench-gpu PYTHON=python
 bench-gpu:

@@ -34,6 +34,17 @@ def test_the_gpu_benchmark_needs_torch_and_numpy_alone():
     assert "TF32" in done.stdout
 
 
+def test_the_benchmark_of_preprocessing_says_time_and_memory():
+    done = subprocess.run(
+        [sys.executable, str(BENCH / "preprocessing.py"), "600", "--genes", "3000"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "workflow/scripts")},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("600 cells x 3,000 genes, 7.")
+    assert "200 components" in done.stdout
+
+
 def test_the_cpu_benchmark_gives_ratios():
     done = subprocess.run(
         [sys.executable, str(BENCH / "bench_cpu.py"), "--rounds", "1", "--models", "2"],

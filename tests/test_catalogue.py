@@ -18,9 +18,10 @@ import yaml
 from cell_files import counts
 from places import REPOSITORY
 
-from sharedim.catalogue import BUILT_IN, unpack
+from sharedim.catalogue import BUILT_IN
 from sharedim.errors import InputError
 from sharedim.io import read_paired_cells
+from sharedim.unpacking import read_built_in
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 
@@ -112,18 +113,29 @@ def test_another_file_of_the_same_name_is_noticed(cells, convert, tmp_path):
     assert f"delete {download}.sha256 to accept the new file" in log
 
 
-def test_a_download_cut_short_is_refused(cells, tmp_path):
-    path = download_of("neurips_bmmc", tmp_path, cells)
-    path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(InputError, match=r"cannot be unpacked .* delete it to have it downloaded"):
-        unpack(path, tmp_path)
+def test_a_download_that_cannot_be_read_says_how_to_begin_anew(cells, convert, tmp_path):
+    for name, spoilt, sentence in (
+        ("neurips_bmmc", slice(5000), "cannot be unpacked"),
+        ("bmcite", slice(5000), "cannot be unpacked"),
+        ("pbmc10k", slice(20_000), "the HDF5 file is cut short"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        path = download_of(name, folder, cells)
+        path.write_bytes(path.read_bytes()[spoilt])
+        with pytest.raises(SystemExit):
+            convert(name, path)
+        log = (tmp_path / "convert.log").read_text()
+        assert sentence in log
+        assert f"if the download went wrong, delete {path} and {path}.sha256 and run again" in log
+        assert list((tmp_path / "resources").iterdir()) == []
 
 
 def test_a_package_without_its_data_is_refused(tmp_path):
     (tmp_path / "readme").touch()
     packaged(tmp_path / "readme", tmp_path / "p.tar.gz", "bmcite.SeuratData/R/zzz.R")
     with pytest.raises(InputError, match=r"one R data file under data/ is expected .* found none"):
-        unpack(tmp_path / "p.tar.gz", tmp_path)
+        read_built_in(BUILT_IN["bmcite"], tmp_path / "p.tar.gz", tmp_path)
 
 
 @pytest.fixture

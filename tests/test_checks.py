@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -261,6 +264,48 @@ def h5ad_of_an_old_kind(folder):
     return folder / "old.h5ad"
 
 
+def genes_alone(folder):
+    path = renamed_h5ad(folder)
+    data = anndata.read_h5ad(path)
+    data.var["feature_types"] = "Gene Expression"
+    data.write_h5ad(path)
+    return path
+
+
+def nameless_proteins(folder):
+    path = renamed_h5ad(folder)
+    data = anndata.read_h5ad(path)
+    data.obsm["protein_expression"] = np.ones((600, 8))
+    data.write_h5ad(path)
+    return path
+
+
+def compressed(folder):
+    path = Cells().h5mu(folder)
+    packed = folder / "cells.h5mu.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    return packed
+
+
+def whole_and_proteins(folder):
+    """All features in one file, as 10x has them, and the proteins again in another."""
+    cells = Cells()
+    data = joined(cells.rna, cells.prot, cells.obs)
+    data.write_h5ad(folder / "whole.h5ad")
+    data[:, data.var["feature_types"] == "Antibody Capture"].write_h5ad(folder / "adt.h5ad")
+    return [folder / "whole.h5ad", folder / "adt.h5ad"]
+
+
+def swapped_pair(folder):
+    return whole_and_proteins(folder)[::-1]
+
+
+def small_batch(folder):
+    cells = Cells()
+    cells.obs["batch"] = ["x"] * 592 + ["y"] * 8
+    return cells.h5mu(folder)
+
+
 def seurat_5(folder):
     cells = Cells()
     five = s4("Assay5", layers={"counts": dgc_matrix(cells.rna.to_df())}, key="rna_")
@@ -284,8 +329,12 @@ UNUSABLE = {
     "text instead of HDF5": (text_file, {}, "text.h5mu: not an HDF5 file; needed is a .h5mu file"),
     "truncated": (truncated, {}, "the HDF5 file is cut short, as by an interrupted copy or download"),
     "damaged inside": (damaged, {}, "packed.h5mu: 'mod/rna/X' is damaged or missing"),
-    "a .h5ad given as .h5mu": (renamed_h5ad, {}, "a .h5ad file whose 'var' has no column 'feature_types' to tell proteins from genes (found no columns); give a .h5mu file, or RNA and protein as a pair of .h5ad files"),
-    "an old .h5ad": (h5ad_of_an_old_kind, {}, "'obs' is no table in a format of today"),
+    "a .h5ad given as .h5mu": (renamed_h5ad, {}, "a .h5ad file in which nothing tells proteins from genes: 'var' needs a column 'feature_types' with Antibody Capture or ADT in it (found there is none); or give a .h5mu file, or RNA and protein as a pair of .h5ad files"),
+    "an old .h5ad": (h5ad_of_an_old_kind, {}, "'var' is no table in a format of today"),
+    "genes alone in a .h5ad": (genes_alone, {}, "with Antibody Capture or ADT in it (found Gene Expression); or give"),
+    "proteins without names": (nameless_proteins, {}, "(found there is none and obsm 'protein_expression' is no table with names)"),
+    "compressed as a whole": (compressed, {}, "compressed as a whole; unpack it first, with gunzip"),
+    "a pair the wrong way round": (swapped_pair, {}, "the RNA modality holds features of another kind (Antibody Capture); are the modalities or files the wrong way round?"),
     "another kind of HDF5": (other_hdf5, {}, "HDF5 of no known kind (found layers, row_attrs); needed is a .h5mu file"),
     "empty HDF5": (empty_hdf5, {}, "HDF5 of no known kind (found nothing)"),
     "a folder without a matrix": (folder_without_matrix, {}, "matrices: a folder with 0 files called matrix.mtx or matrix.mtx.gz; a 10x matrix folder has one"),
@@ -330,6 +379,8 @@ UNUSABLE = {
     "one batch to correct for": (one_batch, {"harmony": True}, "harmony needs at least two batches, and there is only one (only); name the column with batch="),
     "one batch to rank genes within": (one_batch, {"variable_genes_by_batch": True}, "variable_genes_by_batch needs at least two batches, and there is only one (only)"),
     "one batch to hold out": (one_batch, {"hold_out": "batches"}, "hold_out=batches needs at least two batches, and there is only one (only)"),
+    "a batch too small to rank genes in": (small_batch, {"variable_genes_by_batch": True}, "variable_genes_by_batch needs at least 50 cells in each batch, and 'y' has 8; leave it off, or leave these cells out"),
+    "labels called like a column of ours": (Cells().h5mu, {"labels": ["batch"]}, "a label column cannot be called 'batch', which the table of cells has for itself"),
     "a batch to hold out that is not there": (Cells().h5mu, {"hold_out": "batches", "test_batches": "z"}, "test_batches: no batch is called 'z'; found x, y"),
     "every batch held out": (Cells().h5mu, {"hold_out": "batches", "test_batches": ["x", "y"]}, "test_batches: no batch is left to train on; found x, y"),
     "a hold-out column that is not there": (Cells().h5mu, {"hold_out": "batches", "hold_out_column": "donor"}, "no hold-out column named 'donor'; found cell_type, batch"),
@@ -418,6 +469,12 @@ def repeated_genes(folder):
     return folder / "cells.h5ad"
 
 
+def nameless_batches(folder):
+    cells = Cells()
+    cells.obs["batch"] = pd.Categorical(["x", "y", None] * 200)
+    return cells.h5mu(folder)
+
+
 def swapped(folder):
     cells = Cells()
     return write_h5mu(folder, counts(600, 8, "p"), counts(600, 250, "g"), cells.obs)
@@ -436,6 +493,10 @@ ODD = {
     "few genes": (Cells().reduced("rna", features=slice(100)).h5mu, {}, "Only 100 genes: a whole transcriptome is wanted"),
     "labels missing for some cells": (unknown_types, {}, "cell_type: 200 of 600 cells are of no known type; they take part in matching but not in label transfer."),
     "types with few cells": (small_types, {}, "cell_type: types with fewer than 10 cells, for which label transfer says little: rare (4)."),
+    "proteins among the genes": (whole_and_proteins, {}, "8 features of another kind (Antibody Capture) are left out of the RNA modality."),
+    "empty droplets": (Cells().spoilt("rna", columns(slice(5, 250), 0)).h5mu, {}, "600 cells have fewer than 50 RNA counts, as empty droplets do; give the filtered matrix."),
+    "hashtags": (named_proteins("Hashtag_1_TotalSeqC", "HTO2"), {}, "2 proteins are named like hashtags (Hashtag_1_TotalSeqC, HTO2); a pattern in isotype_controls"),
+    "cells without a batch": (nameless_batches, {}, "200 of 600 cells name no batch; together they count as one, 'not named'."),
     "few cells": (Cells().h5mu, {}, "Only 196 cells are left for training; contrastive training as published was made for 10,000"),
 }  # fmt: skip
 
@@ -473,7 +534,7 @@ def test_cells_of_no_fault_have_no_warning_but_of_their_number(check, tmp_path):
     [
         ("Isotype_RTK4530", True), ("MouseIgG1kappaisotype", True), ("Rat-IgG2b", True),
         ("IgG2a", True), ("IgG1_control_TotalSeqB", True), ("Armenian Hamster IgG Isotype", True),
-        ("Hamster-IgG", True), ("rat.igg1", True), ("IgD", False), ("IgM", False), ("IgG", False),
+        ("Hamster-IgG", True), ("adt_Rat-IgG1", True), ("anti_Rat_IgG2b", True), ("adt_IgG2a", True), ("IgG1k", True), ("mIgG1", True), ("CD64-FcgRI", False), ("CD32-FcgRIIa", False), ("rat.igg1", True), ("IgD", False), ("IgM", False), ("IgG", False),
         ("FceRI", False), ("CD16", False), ("IgA", False), ("Ig light chain kappa", False),
     ],
 )  # fmt: skip
@@ -503,3 +564,27 @@ def test_old_index_columns_and_a_dense_protein_matrix(check, tmp_path):
     path = write_h5ad(tmp_path, cells.rna, cells.prot, cells.obs)
     assert anndata.read_h5ad(path).obs.index.name == "barcode"
     assert check(path)[0] == 0
+
+
+def test_a_file_that_is_open_for_writing(check, tmp_path):
+    path = Cells().h5mu(tmp_path)
+    holding = "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holding, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        other.stdout.readline()
+        code, log, written = check(path)
+        other.communicate(b"\n")
+    assert (code, written) == (1, [])
+    assert "as while another program writes it; close it there and try again" in log
+
+
+def test_held_out_batches_are_named(check, tmp_path):
+    cells = Cells()
+    cells.obs["donor"] = ["one", "two", "three"] * 200
+    path = cells.h5mu(tmp_path)
+    options = {"hold_out": "batches", "hold_out_column": "donor", "test_batches": "two"}
+    _, _, [written] = check(path, **options)
+    found = json.loads(written.read_text())
+    assert found["test_cells"] == "the same for every seed, all of donor: two"
+    assert found["split"]["test"] == 200

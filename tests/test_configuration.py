@@ -67,7 +67,6 @@ def test_without_cells_some_are_simulated(tmp_path):
         ("my cells (2).h5mu", "my_cells_2"),
         ("pbmc.v3.H5MU", "pbmc.v3"),
         ("object.rds", "object"),
-        ("filtered_feature_bc_matrix.h5", "filtered_feature_bc_matrix"),
         ("sample_1", "sample_1"),
         ("+++.h5mu", "dataset"),
     ],
@@ -98,7 +97,7 @@ def test_options_of_one_dataset_come_before_those_of_all(tmp_path):
     }
     datasets = configuration.datasets_of(config, tmp_path, tmp_path)
     assert datasets["a"] == {"cells": ["a.h5mu"], "labels": ["own"], "batch": "lane"}
-    assert datasets["s"] == {"simulate": {}, "labels": ["all"], "batch": "lane"}
+    assert datasets["s"] == {"simulate": {}}
 
 
 def test_whole_numbers_may_have_a_point():
@@ -126,6 +125,31 @@ def test_missing_files_and_contradictions_are_refused(tmp_path):
         configuration.datasets_of(both, tmp_path, tmp_path)
 
 
+@pytest.mark.parametrize("inside", ["run 1", "run 1/outs"])
+@pytest.mark.parametrize("file", ["filtered_feature_bc_matrix.h5", "filtered_feature_bc_matrix"])
+def test_runs_of_cell_ranger_are_called_after_their_folder(tmp_path, inside, file):
+    folder = tmp_path / inside
+    folder.mkdir(parents=True)
+    (folder / file).touch()
+    for launched_from, given in ((tmp_path, f"{inside}/{file}"), (folder, file)):
+        [name] = configuration.datasets_of({"cells": given}, launched_from, launched_from)
+        assert name == "run_1"
+
+
+def test_a_seed_of_test_cells_that_is_not_used_changes_nothing(tmp_path):
+    config = {"datasets": {"s": {"simulate": {}}}, "split_seed": 3}
+    assert configuration.datasets_of(config, tmp_path, tmp_path) == {"s": {"simulate": {}}}
+    fixed = {**config, "fit_features_on": "without_test_cells"}
+    [dataset] = configuration.datasets_of(fixed, tmp_path, tmp_path).values()
+    assert dataset["split_seed"] == 3
+
+
+def test_options_of_one_dataset_are_coerced_too():
+    config = {"datasets": {"a": {"h5mu": "x", "isotype_controls": "none", "harmony": "True"}}}
+    coerced = configuration.coerce(config)["datasets"]["a"]
+    assert coerced == {"h5mu": "x", "isotype_controls": None, "harmony": True}
+
+
 def test_a_built_in_dataset_is_named(tmp_path):
     assert configuration.datasets_of({"dataset": "bmcite"}, tmp_path, tmp_path) == {
         "bmcite": {"dataset": "bmcite"}
@@ -146,13 +170,13 @@ def test_a_pair_of_files_is_called_after_the_first(tmp_path):
 def test_options_of_preprocessing_are_coerced():
     typed = {
         "variable_genes": "500", "harmony": "true", "split_seed": "3", "test_batches": "d1",
-        "isotype_controls": "none", "scaled_limit": "8", "variable_genes_by_batch": False,
+        "isotype_controls": "none", "scaled_limit": "7.5", "variable_genes_by_batch": False,
     }  # fmt: skip
     config = configuration.coerce(typed)
     configuration.check(config, SCHEMA)
     assert config == {
         "variable_genes": 500, "harmony": True, "split_seed": 3, "test_batches": ["d1"],
-        "isotype_controls": None, "scaled_limit": 8, "variable_genes_by_batch": False,
+        "isotype_controls": None, "scaled_limit": 7.5, "variable_genes_by_batch": False,
     }  # fmt: skip
 
 
@@ -172,7 +196,8 @@ def test_batches_are_named_in_text(tmp_path):
     ],
 )  # fmt: skip
 def test_options_that_contradict_each_other(tmp_path, options, sentence):
-    config = {"datasets": {"s": {"simulate": {}}}, **options}
+    (tmp_path / "a.h5mu").touch()
+    config = {"datasets": {"s": {"h5mu": "a.h5mu"}}, **options}
     with pytest.raises(InputError, match=sentence):
         configuration.datasets_of(config, tmp_path, tmp_path)
 

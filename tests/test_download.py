@@ -174,6 +174,16 @@ def test_a_file_is_downloaded(server, path, answer):
     assert path.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
+def test_what_a_killed_download_left_is_swept_up(server, path):
+    path.parent.mkdir()
+    # Processes are numbered up to 2**22.
+    killed, running = (path.with_name(f".{pid}.x.tar.gz") for pid in (2**22 + 1, os.getppid()))
+    for left in (killed, running):
+        left.write_bytes(b"half")
+    download(server.url(whole()), path, sha256=SUM)
+    assert files(path) == {"x.tar.gz": CONTENT, running.name: b"half"}
+
+
 def test_redirects_are_followed(server, path):
     server.url(whole(), path="/there")
     url = server.url(status(302, Location="/there"))

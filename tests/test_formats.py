@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anndata
 import cell_files
 import h5py
 import numpy as np
@@ -103,6 +104,60 @@ def test_repeated_names_in_a_10x_file_stay_apart(cells, tmp_path):
     assert found.rna.var_names.is_unique
     np.testing.assert_array_equal(found.rna.X.toarray(), rna.X.toarray())
     assert any("Gene names that repeat" in note for note in found.notes)
+
+
+def test_columns_are_kept_whichever_kind_of_feature_comes_first(cells, tmp_path):
+    rna, prot, obs = cells
+    data = cell_files.joined(rna, prot, obs)
+    data.var.loc[data.var_names[:2], "feature_types"] = "Multiplexing Capture"
+    data.write_h5ad(tmp_path / "cells.h5ad")
+    found = read_paired_cells(tmp_path / "cells.h5ad")
+    assert list(found.labels) == ["cell_type"]
+    assert found.batch is not None
+    assert found.rna.n_vars == 248
+
+
+def test_proteins_in_obsm_beside_types_of_features(cells, tmp_path):
+    rna, prot, _ = cells
+    path = cell_files.write_totalvi_h5ad(tmp_path, *cells)
+    data = anndata.read_h5ad(path)
+    data.var["feature_types"] = "Gene Expression"
+    data.write_h5ad(path)
+    assert_same_matrices(read_paired_cells(path), rna, prot)
+
+
+def test_one_file_given_as_both_of_a_pair(cells, tmp_path):
+    path = cell_files.write_h5ad(tmp_path, *cells)
+    found = read_paired_cells([path, path])
+    assert_same_matrices(found, *cells[:2])
+    assert len(found.notes) == 3
+
+
+def test_counts_in_raw_can_be_named(cells, tmp_path):
+    rna, prot, obs = cells
+    rna = rna.copy()
+    rna.raw = rna
+    rna.X = np.log1p(rna.X)
+    path = cell_files.write_h5mu(tmp_path, rna, prot, obs)
+    found = read_paired_cells(path, counts_layer="raw")
+    np.testing.assert_array_equal(found.rna.X.toarray(), cells[0].X.toarray())
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.uint16, np.int64, bool])
+def test_counts_of_any_kind_of_number(cells, tmp_path, kind):
+    rna, prot, obs = cells
+    rna, expected = rna.copy(), rna.X.toarray().astype(kind)
+    rna.X = expected
+    found = read_paired_cells(cell_files.write_h5mu(tmp_path, rna, prot, obs))
+    np.testing.assert_array_equal(found.rna.X.toarray(), expected.astype(float))
+
+
+def test_a_quote_in_a_name_is_part_of_it(cells, tmp_path):
+    rna, prot, obs = cells
+    rna = rna.copy()
+    rna.var_names = ['5"-gene', *rna.var_names[1:]]
+    found = read_paired_cells(cell_files.write_10x_folder(tmp_path, rna, prot, obs))
+    assert list(found.rna.var_names) == list(rna.var_names)
 
 
 def test_a_seurat_object_holds_the_same_as_the_h5mu_file():

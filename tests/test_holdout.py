@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from sharedim.errors import InputError
-from sharedim.holdout import fixed_test_cells
+from sharedim.holdout import draw_test_cells, fixed_test_cells
 from sharedim.io import read_paired_cells
-from sharedim.splits import draw_test_cells
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +44,50 @@ def test_no_batches_to_hold_out(cells):
 def test_too_few_cells_on_either_side(cells):
     with pytest.raises(InputError, match="400 cells would be held out and 200 left to train on"):
         fixed_test_cells(cells, hold_out="batches", test_batches=["a", "b"])
+
+
+BATCHES = np.repeat(["a", "b", "c", "d", "e"], [400, 400, 400, 400, 400])
+
+
+def test_whole_batches_come_nearest_to_the_papers_share():
+    # 41 % of 2,000 cells is 826: two of five batches.
+    test = draw_test_cells(2_000, 0, BATCHES)
+    assert len(test) == 800
+    assert len(set(BATCHES[test])) == 2
+    drawn = {tuple(sorted(set(BATCHES[draw_test_cells(2_000, s, BATCHES)]))) for s in range(20)}
+    assert len(drawn) > 3
+
+
+def test_named_batches_are_held_out():
+    test = draw_test_cells(2_000, 0, BATCHES, ["d"])
+    np.testing.assert_array_equal(test, np.arange(1_200, 1_600))
+
+
+def test_of_unequal_batches_those_nearest_to_the_share_are_held_out():
+    sizes = {"large": 7_000, "small": 3_000}
+    batches = np.repeat(list(sizes), list(sizes.values()))
+    # 41 % of 10,000 cells is 4,132.
+    for seed in range(8):
+        assert set(batches[draw_test_cells(10_000, seed, batches)]) == {"small"}
+    batches = np.repeat(["a", "b", "c"], [400, 199, 1])
+    assert len(draw_test_cells(600, 0, batches)) == 200
+
+
+def test_of_two_batches_one_is_held_out():
+    batches = np.repeat(["small", "large"], [100, 1_900])
+    assert set(batches[draw_test_cells(2_000, 0, batches)]) == {"small"}
+    for seed in range(5):
+        halves = np.repeat(["x", "y"], 1_000)
+        assert len(set(halves[draw_test_cells(2_000, seed, halves)])) == 1
+
+
+@pytest.mark.parametrize(
+    ("batches", "named", "sentence"),
+    [
+        (["a", "b"] * 9, ["c"], "test_batches: no batch is called 'c'; found a, b"),
+        (["a", "b"] * 9, ["a", "b"], "test_batches: no batch is left to train on; found a, b"),
+    ],
+)
+def test_batches_that_cannot_be_held_out(batches, named, sentence):
+    with pytest.raises(InputError, match=sentence):
+        draw_test_cells(len(batches), 0, np.array(batches), named)

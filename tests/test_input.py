@@ -90,7 +90,7 @@ def test_a_file_without_labels(write):
     assert cells.labels.shape == (600, 0)
     found = describe(cells, "d")
     assert "labels: none, so no label transfer" in found["summary"]
-    assert list(cell_table(cells)) == ["cell", "batch"]
+    assert list(cell_table(cells, np.arange(5))) == ["cell", "batch", "held_out"]
 
 
 def test_unpaired_cells_are_left_out_and_counted(write):
@@ -145,7 +145,7 @@ def test_categorical_labels_with_gaps_and_odd_names(write):
     types = pd.Categorical(["A", "B", None] * 200)
     cells = read_paired_cells(write(obs={"cell type": types}))
     assert cells.labels["cell type"].notna().sum() == 400
-    assert list(cell_table(cells)) == ["cell", "batch", "cell type"]
+    assert list(cell_table(cells, np.arange(5))) == ["cell", "batch", "held_out", "cell type"]
 
 
 @pytest.mark.parametrize("entry", ["a word", {"depth": 3}, {"shared_dimensions": np.ones(2)}])

@@ -222,6 +222,21 @@ def test_variable_genes_by_batch_pass_over_genes_that_differ_between_batches_alo
     assert len(within) == 100
 
 
+def test_variable_genes_by_batch_are_variable_in_most_batches():
+    rng = np.random.default_rng(0)
+    rna = simulate_cite_seq(cells=1000, genes=400, private_dimensions_rna=0, seed=3)["rna"].copy()
+    batch = pd.Series(list("abcde") * 200, index=rna.obs_names)
+    counts = rna.X.toarray()
+    # Thirty genes that vary wildly in one batch, and by chance in the others.
+    wild = rng.gamma(0.1, 50.0, size=(1000, 30))
+    level = np.where((batch == "a").to_numpy()[:, None], wild, 5.0)
+    counts[:, -30:] = rng.poisson(level)
+    rna.X = sparse.csr_matrix(counts)
+    options = FeatureOptions(variable_genes=100, variable_genes_by_batch=True)
+    found = rna_features(rna, options=options, batch=batch).features
+    assert len(set(rna.var_names[-30:]) & set(found)) < 5
+
+
 def test_harmony_takes_the_batch_out_of_the_components():
     data = simulate_cite_seq(cells=900, genes=200, proteins=12, seed=3)
     batch = pd.Series(["a", "b"] * 450, index=data["rna"].obs_names)

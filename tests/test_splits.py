@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sharedim.errors import InputError
-from sharedim.splits import draw_test_cells, split_cells
+from sharedim.holdout import draw_test_cells
+from sharedim.splits import split_cells
 
 
 @pytest.mark.parametrize(
@@ -57,41 +57,3 @@ def test_beyond_the_papers_numbers_cells_have_no_part():
     split = split_cells(30_000, 0, np.arange(5_000))
     assert (len(split.train), len(split.normaliser), len(split.test)) == (10_000, 8_000, 5_000)
     assert np.concatenate([split.train, split.normaliser]).min() >= 5_000
-
-
-BATCHES = np.repeat(["a", "b", "c", "d", "e"], [400, 400, 400, 400, 400])
-
-
-def test_whole_batches_come_nearest_to_the_papers_share():
-    # 41 % of 2,000 cells is 826: two of five batches.
-    test = draw_test_cells(2_000, 0, BATCHES)
-    assert len(test) == 800
-    assert len(set(BATCHES[test])) == 2
-    drawn = {tuple(sorted(set(BATCHES[draw_test_cells(2_000, s, BATCHES)]))) for s in range(20)}
-    assert len(drawn) > 3
-
-
-def test_named_batches_are_held_out():
-    test = draw_test_cells(2_000, 0, BATCHES, ["d"])
-    np.testing.assert_array_equal(test, np.arange(1_200, 1_600))
-
-
-def test_of_two_batches_one_is_held_out():
-    batches = np.repeat(["small", "large"], [100, 1_900])
-    assert set(batches[draw_test_cells(2_000, 0, batches)]) == {"small"}
-    for seed in range(5):
-        halves = np.repeat(["x", "y"], 1_000)
-        assert len(set(halves[draw_test_cells(2_000, seed, halves)])) == 1
-
-
-@pytest.mark.parametrize(
-    ("batches", "named", "sentence"),
-    [
-        (["a"] * 9, None, "holding out whole batches needs at least two of them; found a"),
-        (["a", "b"] * 9, ["c"], "test_batches: no batch is called 'c'; found a, b"),
-        (["a", "b"] * 9, ["a", "b"], "test_batches: no batch is left to train on; found a, b"),
-    ],
-)
-def test_batches_that_cannot_be_held_out(batches, named, sentence):
-    with pytest.raises(InputError, match=sentence):
-        draw_test_cells(len(batches), 0, np.array(batches), named)

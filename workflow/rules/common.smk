@@ -39,14 +39,17 @@ def complete_configuration():
 
 DATASETS = complete_configuration()
 SIMULATED = [name for name, dataset in DATASETS.items() if "simulate" in dataset]
+# Those that are asked for: a person's own file may be called like another.
+CHOSEN = {dataset["dataset"] for dataset in DATASETS.values() if "dataset" in dataset}
+NOTHING = "(?!)"
 SEED_BLOCKS = configuration.seed_blocks(config["seeds"])
 CLOSED_FORMS = {"cca"}
 
 
 wildcard_constraints:
     dataset=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
-    built_in="|".join(BUILT_IN),
-    download="|".join(re.escape(built_in.file) for built_in in BUILT_IN.values()),
+    built_in="|".join(CHOSEN) or NOTHING,
+    download="|".join(re.escape(BUILT_IN[name].file) for name in CHOSEN) or NOTHING,
     recipe=r"[a-z0-9_]+",
     dim=r"\d+",
     seeds=r"\d+-\d+",
@@ -65,10 +68,22 @@ def download_of(wildcards):
     return f"<resources>/{BUILT_IN[wildcards.built_in].file}"
 
 
-def memory_of_reading(wildcards, input):
-    """Return memory in MB for reading files of compressed counts several times over."""
-    files = [file for given in input for file in (Path(given), *Path(given).glob("*"))]
-    return max(4000, 40 * sum(file.stat().st_size for file in files) // 10**6)
+def inside_of(wildcards):
+    """Return the files of a matrix folder, so that a change to one of them is noticed."""
+    given = [Path(path) for path in DATASETS[wildcards.dataset].get("cells", [])]
+    return [
+        str(file)
+        for path in given
+        for ending in ("mtx", "tsv")
+        for file in path.glob(f"*.{ending}*")
+    ]
+
+
+def memory_of_reading(wildcards, input, attempt):
+    """Return memory in MB for reading cells: files may be packed or not, so more at each attempt."""
+    return attempt * (
+        4000 + 8 * sum(Path(file).stat().st_size for file in input) // 10**6
+    )
 
 
 def options_of(wildcards, names):

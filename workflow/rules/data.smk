@@ -40,6 +40,7 @@ rule convert_cells:
             "formats.py",
             "io.py",
             "seurat.py",
+            "unpacking.py",
         ),
     script:
         "../scripts/convert_cells.py"
@@ -54,7 +55,7 @@ rule simulate_cells:
         "<benchmarks>/{dataset}/simulate_cells.tsv"
     # A person's own file of that name is not to be simulated.
     wildcard_constraints:
-        dataset="|".join(map(re.escape, SIMULATED)) or "(?!)",
+        dataset="|".join(map(re.escape, SIMULATED)) or NOTHING,
     conda:
         "../../envs/cells.yaml"
     resources:
@@ -70,6 +71,7 @@ rule simulate_cells:
 rule check_cells:
     input:
         cells=cells_of,
+        inside=inside_of,
     output:
         check="<results>/{dataset}/check.json",
     log:

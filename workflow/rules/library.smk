@@ -56,6 +56,7 @@ LIBRARY = {
         "threads.py",
         "training.py",
         "transforms.py",
+        "unpacking.py",
     )
 }
 BESIDE_SCRIPTS = str(LIBRARY["__init__.py"].parents[1])

@@ -7,6 +7,7 @@ Takes checked cells; makes `features/`, once a dataset, for every recipe and see
 rule preprocess_cells:
     input:
         cells=cells_of,
+        inside=inside_of,
         check="<results>/{dataset}/check.json",
     output:
         rna="<results>/{dataset}/features/rna.npy",

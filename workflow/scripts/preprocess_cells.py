@@ -27,7 +27,7 @@ def main():
             with replacing(output[name]) as temporary:
                 np.save(temporary, array)
             logger.info("%s: %s", name, " x ".join(map(str, array.shape)))
-        write_table(output.cells, cell_table(cells))
+        write_table(output.cells, cell_table(cells, test_cells))
         write_json(output.summary, summarise(features, options, left_out))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from sharedim.columns import NO_BATCH
 from sharedim.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ MINIMUM_PROTEINS = 3
 MINIMUM_GENES = 3
 FEW_GENES = 200
 FEW_CELLS_OF_A_TYPE = 10
+# A droplet without a cell has some tens of RNA counts.
+EMPTY_DROPLET = 50
+MANY_EMPTY_DROPLETS = 0.1
+SMALLEST_BATCH = 50
+HASHTAG = re.compile(r"(?i)hash[-_. ]?tag|(?<![a-z])hto(?![a-z])")
 NAMED_AT_MOST = 5
 # Values looked at together, so that a check of many counts takes no memory of their number.
 VALUES_AT_ONCE = 2**22
@@ -126,16 +132,16 @@ def check_counts(
             )
 
 
-def check_transformed(matrix: np.ndarray, what: str, where: str) -> None:
-    """Refuse supposedly transformed values that are not finite, or that are raw counts."""
+def check_transformed(matrix: np.ndarray, where: str, layer: str) -> None:
+    """Refuse supposedly transformed protein values that are not finite, or that are raw counts."""
     whole = True
     for values in _parts(matrix):
         if not np.all(np.isfinite(values)):
-            raise InputError(f"{where}: the {what} matrix holds NaN or infinite values")
+            raise InputError(f"{where}: the protein matrix holds NaN or infinite values")
         whole &= bool((values == np.round(values)).all() and values.min() >= 0)
     if whole:
         raise InputError(
-            f"{where}: the {what} matrix X holds whole numbers only, as raw counts do, but "
+            f"{where}: the protein matrix {layer} holds whole numbers only, as raw counts do, but "
             "protein_transform says that it was transformed already; use clr_per_cell for counts"
         )
 
@@ -211,6 +217,12 @@ def choose_usable(
             have = "has" if cells.sum() == 1 else "have"
             notes.append(f"{_number(cells.sum(), 'cell')} left out, which {have} no {what} counts.")
     kept = ~np.logical_or.reduce(list(empty.values()))
+    droplets = int((kept & (depth < EMPTY_DROPLET)).sum())
+    if droplets > MANY_EMPTY_DROPLETS * kept.sum():
+        notes.append(
+            f"{droplets:,} cells have fewer than {EMPTY_DROPLET} RNA counts, as empty droplets do; "
+            "give the filtered matrix."
+        )
     _check_number_of_cells(int(kept.sum()), where)
     return Usable(kept, proteins, notes)
 
@@ -254,6 +266,12 @@ def name_notes(genes: pd.Index, proteins: pd.Index) -> list[str]:
             f"{_number(len(shared), 'protein')} called like a gene ({_named(shared)}); they stay in "
             "their own modality."
         )
+    hashtags = pd.Index([name for name in proteins if HASHTAG.search(name)])
+    if len(hashtags):
+        notes.append(
+            f"{_number(len(hashtags), 'protein')} named like hashtags ({_named(hashtags)}); a pattern "
+            "in isotype_controls can leave them out too."
+        )
     if len(proteins) > len(genes):
         notes.append(
             f"There are more proteins ({len(proteins):,}) than genes ({len(genes):,}); if the "
@@ -288,12 +306,28 @@ def label_notes(labels: pd.DataFrame) -> list[str]:
     return notes
 
 
-def check_batches(batch: pd.Series | None, wanted_by: str, where: str) -> None:
-    """Refuse a choice that needs batches where there are no two of them."""
+def batch_notes(batch: pd.Series | None) -> list[str]:
+    """Say how many cells name no batch."""
+    nameless = 0 if batch is None else int((batch == NO_BATCH).sum())
+    if not nameless:
+        return []
+    return [
+        f"{nameless:,} of {len(batch):,} cells name no batch; together they count as one, '{NO_BATCH}'."
+    ]
+
+
+def check_batches(batch: pd.Series | None, wanted_by: str, where: str, smallest: int = 1) -> None:
+    """Refuse a choice that needs batches where there are no two of them, or one is too small."""
     found = [] if batch is None else list(batch.unique())
     if len(found) < 2:
         has = f"only one ({found[0]})" if found else "no batch column"
         raise InputError(
             f"{where}: {wanted_by} needs at least two batches, and there is {has}; name the column "
             "with batch="
+        )
+    sizes = batch.value_counts()
+    if sizes.min() < smallest:
+        raise InputError(
+            f"{where}: {wanted_by} needs at least {smallest} cells in each batch, and "
+            f"'{sizes.index[-1]}' has {sizes.min()}; leave it off, or leave these cells out"
         )

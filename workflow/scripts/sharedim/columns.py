@@ -39,6 +39,8 @@ UNKNOWN_LABELS = (
 )
 # The report shows two levels of cell types, as the paper does.
 LABEL_LEVELS = 2
+# Columns that the table of cells beside the features has for itself.
+TABLE_COLUMNS = ("cell", "batch", "held_out")
 NO_BATCH = "not named"
 
 
@@ -74,6 +76,12 @@ def find_labels(columns: pd.DataFrame, named: list[str] | None, where: str) -> p
     else:
         candidates = named
         _require_columns(columns, named, "label", where)
+        taken = [name for name in named if name in TABLE_COLUMNS]
+        if taken:
+            raise InputError(
+                f"{where}: a label column cannot be called '{taken[0]}', which the table of cells has "
+                "for itself; copy it under another name"
+            )
 
     levels: dict[str, pd.Series] = {}
     for name in candidates:

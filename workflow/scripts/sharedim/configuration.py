@@ -14,7 +14,7 @@ from sharedim.errors import InputError
 # Seeds trained together; the same on every machine, so that paths do not depend on it.
 BLOCK_SEEDS = 25
 LISTS = ("dims", "recipes", "labels", "test_batches")
-WHOLE_NUMBERS = ("seeds", "split_seed", "variable_genes", "rna_components", "scaled_limit")
+NUMBERS = ("seeds", "split_seed", "variable_genes", "rna_components", "scaled_limit")
 SWITCHES = ("variable_genes_by_batch", "harmony")
 # What may be said for all datasets at once or for one alone: where things are in a file, ...
 NAMES_IN_A_FILE = (
@@ -42,6 +42,7 @@ DATASET_OPTIONS = tuple(dict.fromkeys((*READING_OPTIONS, *SPLITTING_OPTIONS, *FE
 SOURCES = ("h5mu", "cells", "dataset", "datasets")
 # What stands for nothing on the command line.
 NOTHING = ("", "none", "null")
+SAME_FOR_EVERY_RUN = ("filtered_feature_bc_matrix", "raw_feature_bc_matrix", "outs")
 DEFAULT_DATASETS = {"simulated": {"simulate": {}}}
 ENDINGS = re.compile(r"\.(h5mu|h5ad|h5|rds|rda|rdata)$", flags=re.IGNORECASE)
 
@@ -69,23 +70,31 @@ def coerce(config: dict) -> dict:
         dims = [_number(dim) for dim in config["dims"] or []]
         whole = all(isinstance(dim, int) for dim in dims)
         config["dims"] = sorted(set(dims)) if whole else dims
-    for key in WHOLE_NUMBERS:
-        if key in config:
-            config[key] = _number(config[key])
-    for key in SWITCHES:
-        if str(config.get(key)).lower() in ("true", "false"):
-            config[key] = str(config[key]).lower() == "true"
-    if str(config.get("isotype_controls", " ")).lower() in NOTHING:
-        config["isotype_controls"] = None
+    _coerce_values(config)
+    for own in (config.get("datasets") or {}).values():
+        if isinstance(own, dict):
+            _coerce_values(own)
     if "recipes" in config:
         config["recipes"] = list(dict.fromkeys(config["recipes"] or []))
     return config
 
 
+def _coerce_values(options: dict) -> None:
+    """Turn single values into numbers, switches or nothing, in place."""
+    for key in NUMBERS:
+        if key in options:
+            options[key] = _number(options[key])
+    for key in SWITCHES:
+        if str(options.get(key)).lower() in ("true", "false"):
+            options[key] = str(options[key]).lower() == "true"
+    if str(options.get("isotype_controls", " ")).lower() in NOTHING:
+        options["isotype_controls"] = None
+
+
 def _number(value: object) -> object:
-    """Return what means a whole number as that number, anything else as it is."""
-    if isinstance(value, str) and re.fullmatch(r"\s*\d+\s*", value):
-        return int(value)
+    """Return what means a number as that number, anything else as it is."""
+    if isinstance(value, str) and re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
+        value = float(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -158,7 +167,7 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
     chosen = config.get("datasets") or DEFAULT_DATASETS
     for key in given:
         if key != "datasets":
-            chosen = {_name_of(config[key]): {key: config[key]}}
+            chosen = {_name_of(config[key], launched_from): {key: config[key]}}
 
     shared = {key: config[key] for key in DATASET_OPTIONS if config.get(key) is not None}
     datasets = {}
@@ -170,11 +179,16 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
                 dataset[key] = [str(item) for item in _listed(dataset[key])]
         if "simulate" in own:
             _refuse_names(name, own)
+            # What is said of all files is not about these cells.
+            dataset = {key: dataset[key] for key in dataset if key not in NAMES_IN_A_FILE}
             dataset["simulate"] = own["simulate"] or {}
         elif "dataset" not in own:
             paths = _listed(dataset.pop("h5mu", None) or dataset.pop("cells"))
             dataset["cells"] = [_path(path, launched_from, working_directory) for path in paths]
         _check_together(name, dataset)
+        if _draws_by_seed(dataset):
+            # So that changing what has no effect makes nothing run again.
+            dataset.pop("split_seed", None)
         datasets[name] = dataset
     return datasets
 
@@ -196,7 +210,13 @@ def _refuse_names(name: str, own: dict) -> None:
 def _path(given: str, launched_from: Path, working_directory: Path) -> str:
     """Return a path as it is valid in the working directory."""
     path = Path(given).expanduser()
-    if not (launched_from / path).exists():
+    try:
+        exists = (launched_from / path).exists()
+    except PermissionError:
+        raise InputError(
+            f"{given}: its folder cannot be entered with your permissions; allow that"
+        ) from None
+    if not exists:
         raise InputError(
             f"{given}: no such file; give the path of a .h5mu file or another with cells"
         )
@@ -205,6 +225,12 @@ def _path(given: str, launched_from: Path, working_directory: Path) -> str:
             f"{given}: Snakemake takes braces in a path for wildcards; rename the file"
         )
     return str(path if launched_from == working_directory else launched_from / path)
+
+
+def _draws_by_seed(dataset: dict) -> bool:
+    """Tell whether each seed draws its own test cells."""
+    fitted_on_all = dataset.get("fit_features_on", "all_cells") == "all_cells"
+    return fitted_on_all and dataset.get("hold_out", "cells") == "cells"
 
 
 def _check_together(name: str, dataset: dict) -> None:
@@ -229,9 +255,15 @@ def _check_together(name: str, dataset: dict) -> None:
         ) from None
 
 
-def _name_of(source: str | list[str]) -> str:
+def _name_of(source: str | list[str], launched_from: Path) -> str:
     """Name a dataset after its file, in characters that are safe in paths."""
-    stem = ENDINGS.sub("", Path(_listed(source)[0]).name)
+    path = launched_from / Path(_listed(source)[0]).expanduser()
+    stem = ENDINGS.sub("", path.name)
+    # Cell Ranger calls every run the same; the folder around it tells them apart.
+    for folder in path.resolve().parents:
+        if stem and stem not in SAME_FOR_EVERY_RUN:
+            break
+        stem = folder.name or stem
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("._-") or "dataset"
 
 

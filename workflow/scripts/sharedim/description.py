@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sharedim.checks import check_batches, label_notes
+from sharedim.checks import SMALLEST_BATCH, batch_notes, check_batches, label_notes
 from sharedim.holdout import fixed_test_cells
 from sharedim.splits import TRAIN_CELLS, split_cells
 
@@ -47,9 +47,9 @@ def describe(
     InputError
         If batches are needed and there are none, or too few cells would train or be held out.
     """
-    for option in ("harmony", "variable_genes_by_batch"):
+    for option, smallest in (("harmony", 1), ("variable_genes_by_batch", SMALLEST_BATCH)):
         if (features or {}).get(option):
-            check_batches(cells.batch, option, cells.where)
+            check_batches(cells.batch, option, cells.where, smallest)
     test_cells = fixed_test_cells(cells, **(splitting or {}))
     n_paired = cells.rna.n_obs
     split = split_cells(n_paired, 0, test_cells)
@@ -81,12 +81,26 @@ def describe(
             "normaliser": len(split.normaliser),
             "test": len(split.test),
         },
-        "test_cells": "the same for every seed" if len(test_cells) else "drawn by each seed",
+        "test_cells": _in_words(test_cells, cells, splitting or {}),
         "labels": labels,
         "batches": {str(k): int(n) for k, n in batches.items()},
-        "warnings": [*cells.notes, *label_notes(cells.labels), *_split_notes(split, n_paired)],
+        "warnings": [
+            *cells.notes,
+            *label_notes(cells.labels),
+            *batch_notes(cells.batch),
+            *_split_notes(split, n_paired),
+        ],
         "truth": cells.truth,
     }
+
+
+def _in_words(test_cells: np.ndarray, cells: PairedCells, splitting: dict) -> str:
+    if not len(test_cells):
+        return "drawn by each seed"
+    if splitting.get("hold_out") != "batches":
+        return "the same for every seed"
+    held_out = sorted(cells.hold_out.iloc[test_cells].unique())
+    return f"the same for every seed, all of {cells.hold_out.name}: {', '.join(held_out)}"
 
 
 def _split_notes(split: Split, n_cells: int) -> list[str]:

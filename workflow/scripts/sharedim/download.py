@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import re
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from ssl import SSLCertVerificationError
 from urllib.parse import urlsplit
 
+import psutil
 import requests
 from pooch import HTTPDownloader, file_hash
 from requests.exceptions import ChunkedEncodingError, InvalidSchema, RequestException
@@ -79,6 +81,7 @@ def download(
     path = Path(path)
     if urlsplit(url).scheme not in {"http", "https"}:
         raise InputError(f"{url}: is not an address that starts with http:// or https://")
+    _sweep(path)
     known = _known_sum(path, sha256)
     waits = [min(FIRST_WAIT * 2**n, LONGEST_WAIT) for n in range(attempts - 1)]
     with replacing(path) as temporary:
@@ -121,7 +124,16 @@ def verify(path: str | Path, sha256: str | None = None) -> None:
         _record(path, found)
 
 
-def _lock(path: Path) -> Path:
+def _sweep(path: Path) -> None:
+    """Remove what a killed download of the same file had written."""
+    for left in path.parent.glob(f".*.{glob.escape(path.name)}"):
+        writer = left.name.split(".")[1]
+        if writer.isdigit() and not psutil.pid_exists(int(writer)):
+            left.unlink()
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file that records the checksum of a download."""
     return path.with_name(f"{path.name}.sha256")
 
 
@@ -129,12 +141,12 @@ def _known_sum(path: Path, sha256: str | None) -> str | None:
     """Return the checksum that a file must have, if there is one to go by."""
     if sha256 is not None:
         return sha256.lower()
-    if not _lock(path).exists():
+    if not lock_of(path).exists():
         return None
-    words = _lock(path).read_text("utf-8", errors="replace").split()
+    words = lock_of(path).read_text("utf-8", errors="replace").split()
     if not words or not SUM.fullmatch(words[0]):
         raise InputError(
-            f"{_lock(path)}: does not start with a checksum as sha256sum writes it; delete it to "
+            f"{lock_of(path)}: does not start with a checksum as sha256sum writes it; delete it to "
             "have it written anew"
         )
     return words[0].lower()
@@ -146,8 +158,8 @@ def _compare(what: str | Path, path: Path, found: str, sha256: str | None) -> No
         return
     if sha256 is None:
         raise InputError(
-            f"{what}: the file's sha256 is {found}, but {_lock(path)} has {known} of an earlier "
-            f"one; delete {_lock(path)} to accept the new file, or put the earlier one at {path}"
+            f"{what}: the file's sha256 is {found}, but {lock_of(path)} has {known} of an earlier "
+            f"one; delete {lock_of(path)} to accept the new file, or put the earlier one at {path}"
         )
     raise InputError(
         f"{what}: the file's sha256 is {found}, but {known} is expected; put the expected file at "
@@ -156,9 +168,9 @@ def _compare(what: str | Path, path: Path, found: str, sha256: str | None) -> No
 
 
 def _record(path: Path, found: str) -> None:
-    with replacing(_lock(path)) as temporary:
+    with replacing(lock_of(path)) as temporary:
         temporary.write_text(f"{found}  {path.name}\n", "utf-8")
-    logger.info("%s: sha256 %s is recorded in %s", path, found, _lock(path).name)
+    logger.info("%s: sha256 %s is recorded in %s", path, found, lock_of(path).name)
 
 
 class _AttemptError(Exception):

@@ -5,6 +5,7 @@ Nothing is chosen or checked here beyond that the file can be read; `sharedim.io
 
 from __future__ import annotations
 
+import csv
 import functools
 import os
 import zlib
@@ -19,6 +20,7 @@ from anndata.io import read_elem
 from scipy import io as matrix_market
 from scipy import sparse
 
+from sharedim.columns import fold
 from sharedim.errors import InputError
 
 Matrix = np.ndarray | sparse.spmatrix
@@ -26,7 +28,10 @@ FORMATS = (
     "a .h5mu file, a .h5ad file with the column 'feature_types', a pair of .h5ad files, a 10x .h5 "
     "file or matrix folder, or a Seurat object as .rds or .rda"
 )
+GZIP = b"\x1f\x8b"
 R_ENDINGS = (".rds", ".rda", ".rdata")
+RNA_NAMES = ("rna", "gex", "geneexpression", "transcriptome")
+PROTEIN_NAMES = ("prot", "protein", "proteins", "adt", "ab", "antibodycapture")
 FEATURE_TYPE_COLUMNS = ("feature_types", "feature_type", "modality")
 # Where totalVI's users keep the proteins of a .h5ad.
 PROTEIN_TABLES = ("protein_expression", "protein_counts", "proteins", "protein", "adt")
@@ -44,11 +49,24 @@ class Modality:
         Names of the genes or proteins.
     layers : dict of str to callable
         Each reads a matrix of shape (cells, features) when it is called. ``"X"`` is the main one.
+    types : ndarray of str, shape (features,), or None
+        What kind of feature each is, where the file says.
     """
 
     obs: pd.DataFrame
     features: pd.Index
     layers: dict[str, Callable[[], Matrix]]
+    types: np.ndarray | None = None
+
+    def only(self, wanted: np.ndarray) -> Modality:
+        """Return the modality with some of its features, given by their numbers."""
+        layers = {name: _columns_of(read, wanted) for name, read in self.layers.items()}
+        types = None if self.types is None else self.types[wanted]
+        return Modality(self.obs, self.features[wanted], layers, types)
+
+
+def _columns_of(read: Callable[[], Matrix], wanted: np.ndarray) -> Callable[[], Matrix]:
+    return lambda: read()[:, wanted]
 
 
 @dataclass(frozen=True)
@@ -97,10 +115,7 @@ def open_cells(source: str | Path | list[str]) -> CellFile:
             return open_cells(source[0])
         return _open_pair([Path(path) for path in source])
     path = Path(source)
-    if not path.exists():
-        raise InputError(f"{path}: no such file; give the path of {FORMATS}")
-    if not os.access(path, os.R_OK):
-        raise InputError(f"{path}: not readable with your permissions; allow reading it")
+    _require_readable(path)
     if path.is_dir():
         return _open_10x_folder(path)
     if path.suffix.lower() in R_ENDINGS:
@@ -118,12 +133,28 @@ def open_cells(source: str | Path | list[str]) -> CellFile:
     )
 
 
+def _require_readable(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"{path}: no such file; give the path of {FORMATS}")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: not readable with your permissions; allow reading it")
+
+
 def _groups_of(path: Path) -> set[str]:
     """Return what stands at the top of an HDF5 file."""
     try:
         with h5py.File(path) as file:
             return set(file)
     except OSError as error:
+        if h5py.is_hdf5(path) and "truncated" not in str(error):
+            raise InputError(
+                f"{path}: cannot be opened ({_first_line(error)}), as while another program writes "
+                "it; close it there and try again"
+            ) from None
+        if path.open("rb").read(2) == GZIP:
+            raise InputError(
+                f"{path}: compressed as a whole; unpack it first, with gunzip"
+            ) from None
         if "truncated" in str(error):
             raise InputError(
                 f"{path}: the HDF5 file is cut short, as by an interrupted copy or download; copy "
@@ -137,9 +168,11 @@ def _read(path: Path, element: str) -> object:
     try:
         with h5py.File(path) as file:
             return read_elem(file[element])
+    except MemoryError:
+        raise
     except Exception as error:
         raise InputError(
-            f"{path}: '{element}' is damaged or missing ({_first_line(error)}); write or copy the "
+            f"{path}: '{element.strip('/')}' is damaged or missing ({_first_line(error)}); write or copy the "
             "file again"
         ) from error
 
@@ -152,7 +185,7 @@ def _table(path: Path, element: str) -> pd.DataFrame:
     table = _read(path, element)
     if not isinstance(table, pd.DataFrame):
         raise InputError(
-            f"{path}: '{element}' is no table in a format of today, as when written by a very old "
+            f"{path}: '{element.strip('/')}' is no table in a format of today, as when written by a very old "
             "anndata; read the file there and write it with a current one"
         )
     return table.set_index(table.index.astype(str))
@@ -161,12 +194,32 @@ def _table(path: Path, element: str) -> pd.DataFrame:
 def _layers(path: Path, group: str) -> dict[str, Callable[[], Matrix]]:
     """Return readers of the matrices in a group of AnnData's layout."""
     with h5py.File(path) as file:
-        inside = file[group]
+        inside = file[group or "/"]
         names = {"X": "X"} if "X" in inside else {}
         names |= {name: f"layers/{name}" for name in inside.get("layers", ())}
+        if "raw/X" in inside and _same_features(inside):
+            names.setdefault("raw", "raw/X")
     return {
         name: functools.partial(_read, path, f"{group}/{place}") for name, place in names.items()
     }
+
+
+def _same_features(group: h5py.Group) -> bool:
+    """Tell whether ``raw`` of an AnnData has the features of its matrix."""
+    names = [read_elem(group[place]).index for place in ("var", "raw/var")]
+    return names[0].equals(names[1])
+
+
+def _modality(path: Path, group: str) -> Modality:
+    """Return a modality in AnnData's layout."""
+    var = _table(path, f"{group}/var")
+    column = next((name for name in FEATURE_TYPE_COLUMNS if name in var), None)
+    return Modality(
+        _table(path, f"{group}/obs"),
+        var.index,
+        _layers(path, group),
+        None if column is None else var[column].astype(str).to_numpy(),
+    )
 
 
 def _open_h5mu(path: Path) -> CellFile:
@@ -174,14 +227,7 @@ def _open_h5mu(path: Path) -> CellFile:
         names = list(file["mod"])
         top = set(file)
         simulated = "simulation" in file.get("uns", ())
-    modalities = {
-        name: Modality(
-            _table(path, f"mod/{name}/obs"),
-            _table(path, f"mod/{name}/var").index,
-            _layers(path, f"mod/{name}"),
-        )
-        for name in names
-    }
+    modalities = {name: _modality(path, f"mod/{name}") for name in names}
     return CellFile(
         str(path),
         modalities,
@@ -191,54 +237,35 @@ def _open_h5mu(path: Path) -> CellFile:
 
 
 def _open_h5ad(path: Path) -> CellFile:
-    obs, var, layers = _table(path, "obs"), _table(path, "var"), _layers(path, "/")
-    column = next((name for name in FEATURE_TYPE_COLUMNS if name in var), None)
-    if column is not None:
-        return _by_feature_type(str(path), obs, var.index, var[column], layers)
+    whole = _modality(path, "")
+    if whole.types is not None and any(fold(kind) in PROTEIN_NAMES for kind in whole.types):
+        return _by_feature_type(str(path), whole)
     with h5py.File(path) as file:
         tables = [name for name in file.get("obsm", ()) if name.lower() in PROTEIN_TABLES]
     proteins = [(name, _read(path, f"obsm/{name}")) for name in tables]
-    proteins = [(name, table) for name, table in proteins if isinstance(table, pd.DataFrame)]
-    if not proteins:
+    named = [table for _, table in proteins if isinstance(table, pd.DataFrame)]
+    if not named:
+        kinds = "there is none" if whole.types is None else ", ".join(sorted(set(whole.types)))
+        nameless = f" and obsm '{tables[0]}' is no table with names" if tables else ""
         raise InputError(
-            f"{path}: a .h5ad file whose 'var' has no column 'feature_types' to tell proteins from "
-            f"genes (found {', '.join(var) or 'no columns'}); give a .h5mu file, or RNA and protein "
-            "as a pair of .h5ad files"
+            f"{path}: a .h5ad file in which nothing tells proteins from genes: 'var' needs a column "
+            f"'feature_types' with Antibody Capture or ADT in it (found {kinds}{nameless}); or give a "
+            ".h5mu file, or RNA and protein as a pair of .h5ad files"
         )
-    [(_, table), *_] = proteins
-    return CellFile(
-        str(path),
-        {
-            "rna": Modality(obs, var.index, layers),
-            "protein": Modality(
-                pd.DataFrame(index=obs.index), table.columns.astype(str), {"X": table.to_numpy}
-            ),
-        },
-    )
+    protein = Modality(whole.obs[[]], named[0].columns.astype(str), {"X": named[0].to_numpy})
+    return CellFile(str(path), {"rna": whole, "protein": protein})
 
 
-def _by_feature_type(
-    where: str,
-    obs: pd.DataFrame,
-    features: pd.Index,
-    types: pd.Series,
-    layers: dict[str, Callable[[], Matrix]],
-) -> CellFile:
+def _by_feature_type(where: str, whole: Modality) -> CellFile:
     """Divide one matrix into modalities by the type of each feature."""
-    types = types.astype(str).to_numpy()
     # Read once for all modalities.
-    whole = {name: functools.cache(read) for name, read in layers.items()}
-
-    def columns_of(read: Callable[[], Matrix], wanted: np.ndarray) -> Callable[[], Matrix]:
-        return lambda: read()[:, wanted]
-
-    modalities = {}
-    for kind in dict.fromkeys(types):
-        wanted = np.flatnonzero(types == kind)
-        readers = {name: columns_of(read, wanted) for name, read in whole.items()}
-        own_columns = obs if not modalities else pd.DataFrame(index=obs.index)
-        modalities[kind] = Modality(own_columns, features[wanted], readers)
-    return CellFile(where, modalities)
+    layers = {name: functools.cache(read) for name, read in whole.layers.items()}
+    cached = Modality(whole.obs[[]], whole.features, layers)
+    modalities = {
+        kind: cached.only(np.flatnonzero(whole.types == kind))
+        for kind in dict.fromkeys(whole.types)
+    }
+    return CellFile(where, modalities, whole.obs)
 
 
 def _open_pair(paths: list[Path]) -> CellFile:
@@ -249,13 +276,11 @@ def _open_pair(paths: list[Path]) -> CellFile:
         )
     modalities = {}
     for name, path in zip(("rna", "protein"), paths, strict=True):
-        if not path.exists():
-            raise InputError(f"{path}: no such file; a pair is two .h5ad files, RNA's first")
-        if not {"obs", "var"} <= _groups_of(path) or "mod" in _groups_of(path):
+        _require_readable(path)
+        groups = _groups_of(path)
+        if not {"obs", "var"} <= groups or "mod" in groups:
             raise InputError(f"{path}: not a .h5ad file; a pair is two .h5ad files, RNA's first")
-        modalities[name] = Modality(
-            _table(path, "obs"), _table(path, "var").index, _layers(path, "/")
-        )
+        modalities[name] = _modality(path, "")
     return CellFile(" and ".join(map(str, paths)), modalities)
 
 
@@ -270,8 +295,9 @@ def _open_10x_h5(path: Path) -> CellFile:
             f"{path}: cannot be read as a 10x .h5 file ({_first_line(error)}); needed is Cell "
             "Ranger's filtered_feature_bc_matrix.h5"
         ) from error
+    types = data.var["feature_types"].astype(str).to_numpy()
     return _by_feature_type(
-        str(path), data.obs, data.var_names, data.var["feature_types"], {"X": lambda: data.X}
+        str(path), Modality(data.obs, data.var_names, {"X": lambda: data.X}, types)
     )
 
 
@@ -306,7 +332,7 @@ def _open_10x_folder(path: Path) -> CellFile:
         )
     obs = pd.DataFrame(index=pd.Index(barcodes[0].to_numpy()))
     names = pd.Index(features[1].to_numpy())
-    return _by_feature_type(str(path), obs, names, features[2], {"X": read})
+    return _by_feature_type(str(path), Modality(obs, names, {"X": read}, features[2].to_numpy()))
 
 
 def _beside(matrix: Path, prefix: str, name: str) -> Path | None:
@@ -321,7 +347,15 @@ def _tsv_beside(matrix: Path, prefix: str, name: str) -> pd.DataFrame:
             f"{matrix.parent}: no {prefix}{name} or {prefix}{name}.gz beside the matrix"
         )
     try:
-        return pd.read_csv(file, sep="\t", header=None, dtype=str, keep_default_na=False)
+        return pd.read_csv(
+            file,
+            sep="\t",
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            # A quote is part of a name.
+            quoting=csv.QUOTE_NONE,
+        )
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(f"{file}: cannot be read ({_first_line(error)}); copy it again") from error
 

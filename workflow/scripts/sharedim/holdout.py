@@ -8,13 +8,15 @@ import numpy as np
 
 from sharedim.checks import check_batches
 from sharedim.errors import InputError
-from sharedim.splits import draw_test_cells, split_sizes
+from sharedim.splits import split_sizes
 
 if TYPE_CHECKING:
     from sharedim.io import PairedCells
 
 MINIMUM_TEST_CELLS = 50
 MINIMUM_REST = 250
+# Orders in which batches are tried.
+DRAWS = 200
 
 
 def fixed_test_cells(
@@ -67,3 +69,62 @@ def fixed_test_cells(
             f"{split_sizes(n_cells)[0]:,} would be usual to hold out"
         )
     return test
+
+
+def draw_test_cells(
+    n_cells: int,
+    split_seed: int,
+    batches: np.ndarray | None = None,
+    test_batches: list[str] | None = None,
+) -> np.ndarray:
+    """Choose the test cells of a dataset once, for every seed.
+
+    Parameters
+    ----------
+    n_cells : int
+        Paired cells in the dataset.
+    split_seed : int
+        Source of the draw.
+    batches : ndarray of str, shape (n_cells,), optional
+        Batch or donor of each cell, at least two; whole ones are held out. None draws single cells, as many as
+        the paper's split has.
+    test_batches : list of str, optional
+        The batches to hold out. None draws some whose cells come nearest to the paper's share.
+
+    Returns
+    -------
+    ndarray of int64
+        Row numbers in rising order.
+
+    Raises
+    ------
+    InputError
+        If a batch that is named does not exist, or none is left to train on.
+    """
+    n_test = split_sizes(n_cells)[0]
+    rng = np.random.default_rng(split_seed)
+    if batches is None:
+        return np.sort(rng.permutation(n_cells)[:n_test])
+    sizes = dict(zip(*np.unique(batches, return_counts=True), strict=True))
+    found = f"found {', '.join(map(str, sizes))}"
+    if test_batches is None:
+        test_batches = _batches_near(n_test, sizes, rng)
+    unknown = [name for name in test_batches if name not in sizes]
+    if unknown:
+        raise InputError(f"test_batches: no batch is called '{unknown[0]}'; {found}")
+    if len(set(test_batches)) == len(sizes):
+        raise InputError(f"test_batches: no batch is left to train on; {found}")
+    return np.flatnonzero(np.isin(batches, test_batches))
+
+
+def _batches_near(n_test: int, sizes: dict[str, int], rng: np.random.Generator) -> list[str]:
+    """Draw batches whose cells come nearest to a number; by chance where several come as near."""
+    nearest, least = [], None
+    for _ in range(DRAWS):
+        drawn, cells = [], 0
+        for name in rng.permutation(list(sizes))[:-1]:
+            drawn.append(str(name))
+            cells += sizes[name]
+            if least is None or abs(cells - n_test) < least:
+                nearest, least = list(drawn), abs(cells - n_test)
+    return nearest

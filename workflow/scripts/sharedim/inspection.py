@@ -41,8 +41,9 @@ def inspect(source: list[str], config: dict) -> Iterator[tuple[str, str]]:
     def options(names: tuple[str, ...]) -> dict:
         return {key: dataset.get(key) for key in names}
 
-    yield from _contents(open_cells(dataset["cells"]))
-    cells = read_paired_cells(dataset["cells"], **options(configuration.READING_OPTIONS))
+    file = open_cells(dataset["cells"])
+    yield from _contents(file)
+    cells = read_paired_cells(file, **options(configuration.READING_OPTIONS))
     found = describe(
         cells,
         name,

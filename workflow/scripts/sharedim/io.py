@@ -15,12 +15,20 @@ from scipy import sparse
 from sharedim import checks
 from sharedim.columns import find_batch, find_labels, fold
 from sharedim.errors import InputError
-from sharedim.formats import CellFile, Matrix, Modality, open_cells
+from sharedim.formats import (
+    PROTEIN_NAMES,
+    RNA_NAMES,
+    CellFile,
+    Matrix,
+    Modality,
+    open_cells,
+)
 
-RNA_NAMES = ("rna", "gex", "geneexpression", "transcriptome")
-PROTEIN_NAMES = ("prot", "protein", "proteins", "adt", "ab", "antibodycapture")
 # Isotype controls by the names antibody panels give them; "IgG" alone may be a true marker.
-ISOTYPE_CONTROLS = r"(?i)isotype|\b(mouse|ms|rat|rag|hamster)[-_. ]*ig[gm]|^igg[12][abc]?([-_. ]|$)"
+ISOTYPE_CONTROLS = (
+    r"(?i)isotype|(?<![a-z])(mouse|ms|rat|rag|hamster)[-_. ]*ig[gm]"
+    r"|(?<![a-z])m?igg[12][abc]?k?(?![a-z0-9])"
+)
 # Protein values that a person has transformed already, and that are no counts.
 TRANSFORMED = ("dsb", "none")
 
@@ -93,7 +101,7 @@ class Pairs:
 
 
 def read_paired_cells(
-    source: str | Path | list[str],
+    source: str | Path | list[str] | CellFile,
     *,
     rna_modality: str | None = None,
     protein_modality: str | None = None,
@@ -108,8 +116,8 @@ def read_paired_cells(
 
     Parameters
     ----------
-    source : path-like or list of path-like
-        As `sharedim.formats.open_cells` takes it.
+    source : path-like, list of path-like or CellFile
+        As `sharedim.formats.open_cells` takes it, or what that returned.
     rna_modality, protein_modality : str, optional
         Names of the modalities; recognised by their usual names when not given.
     labels : list of str, optional
@@ -166,7 +174,7 @@ def read_paired_cells(
 
 
 def pair_cells(
-    source: str | Path | list[str],
+    source: str | Path | list[str] | CellFile,
     *,
     rna_modality: str | None = None,
     protein_modality: str | None = None,
@@ -178,8 +186,8 @@ def pair_cells(
     Parameters and errors are those of `read_paired_cells`; ``counted`` tells whether the protein
     values are raw counts.
     """
-    file = open_cells(source)
-    rna, prot = _find_modalities(file, rna_modality, protein_modality)
+    file = source if isinstance(source, CellFile) else open_cells(source)
+    rna, prot, kind_notes = _find_modalities(file, rna_modality, protein_modality)
     _refuse_duplicated_names(file, {"RNA": rna, "protein": prot})
     cells = rna.obs.index.intersection(prot.obs.index, sort=False)
     checks.check_pairs(cells, rna.obs.index, prot.obs.index, file.where)
@@ -192,6 +200,7 @@ def pair_cells(
         n_rna=len(rna.obs),
         n_prot=len(prot.obs),
         notes=[
+            *kind_notes,
             *checks.pairing_notes(len(cells), len(rna.obs), len(prot.obs)),
             *checks.name_notes(rna.features, prot.features),
         ],
@@ -209,10 +218,14 @@ def as_mudata(pairs: Pairs) -> mudata.MuData:
     return data
 
 
-def cell_table(cells: PairedCells) -> pd.DataFrame:
-    """Return one row a cell in the order of the features: name, batch and labels."""
+def cell_table(cells: PairedCells, test_cells: np.ndarray) -> pd.DataFrame:
+    """Return one row a cell in the order of the features: name, batch, test cell, and labels.
+
+    ``held_out`` is 1 for the test cells that are the same for every seed.
+    """
     table = pd.DataFrame({"cell": cells.rna.obs_names})
     table["batch"] = "" if cells.batch is None else cells.batch.to_numpy()
+    table["held_out"] = np.isin(np.arange(len(table)), test_cells).astype(int)
     for column in cells.labels:
         table[column] = cells.labels[column].to_numpy()
     return table
@@ -220,12 +233,40 @@ def cell_table(cells: PairedCells) -> pd.DataFrame:
 
 def _find_modalities(
     file: CellFile, rna_modality: str | None, protein_modality: str | None
-) -> tuple[Modality, Modality]:
+) -> tuple[Modality, Modality, list[str]]:
+    """Return both modalities, and a sentence where one holds features of the other's kind."""
     rna = _find_modality(file, rna_modality, RNA_NAMES, "RNA")
     prot = _find_modality(file, protein_modality, PROTEIN_NAMES, "protein")
     if rna == prot:
         raise InputError(f"{file.where}: modality '{rna}' cannot be both RNA and protein")
-    return file.modalities[rna], file.modalities[prot]
+    notes: list[str] = []
+    genes, proteins = (
+        _only_its_kind(file.modalities[name], kinds, what, file.where, notes)
+        for name, kinds, what in ((rna, RNA_NAMES, "RNA"), (prot, PROTEIN_NAMES, "protein"))
+    )
+    return genes, proteins, notes
+
+
+def _only_its_kind(
+    modality: Modality, kinds: tuple[str, ...], what: str, where: str, notes: list[str]
+) -> Modality:
+    """Leave out the features that a file says are of another kind: shared by both, they'd match."""
+    if modality.types is None:
+        return modality
+    own = np.array([fold(kind) in kinds for kind in modality.types], dtype=bool)
+    known = np.array([fold(kind) in RNA_NAMES + PROTEIN_NAMES for kind in modality.types])
+    if own.all() or not known.any():
+        return modality
+    others = ", ".join(dict.fromkeys(modality.types[~own]))
+    if not own.any():
+        raise InputError(
+            f"{where}: the {what} modality holds features of another kind ({others}); are the "
+            "modalities or files the wrong way round?"
+        )
+    notes.append(
+        f"{(~own).sum():,} features of another kind ({others}) are left out of the {what} modality."
+    )
+    return modality.only(np.flatnonzero(own))
 
 
 def _find_modality(file: CellFile, named: str | None, usual: tuple[str, ...], what: str) -> str:
@@ -284,7 +325,8 @@ def _matrix_of(
     counts: bool,
 ) -> AnnData:
     """Read a modality's matrix for some of its cells, and refuse values that cannot be right."""
-    preferred = (counts_layer, "counts", "X") if counts else ("X",)
+    # Where muon's dsb puts its values when asked for a layer.
+    preferred = (counts_layer, "counts", "X") if counts else ("dsb", "X")
     layer = next((name for name in preferred if name in modality.layers), None)
     matrix = None if layer is None else modality.layers[layer]()
     if matrix is None:
@@ -297,13 +339,15 @@ def _matrix_of(
             "file again"
         )
     rows = modality.obs.index.get_indexer(cells)
+    # Half precision is not for sparse matrices.
+    matrix = matrix.astype(np.float32) if matrix.dtype == np.float16 else matrix
     matrix = sparse.csr_matrix(matrix) if counts else _dense(matrix)
     if not np.array_equal(rows, np.arange(len(modality.obs))):
         matrix = matrix[rows]
     if counts:
         checks.check_counts(matrix, what, where, layer, list(modality.layers))
     else:
-        checks.check_transformed(matrix, what, where)
+        checks.check_transformed(matrix, where, layer)
     data = AnnData(
         # Half the memory; counts are whole numbers and stay exact.
         X=matrix.astype(np.float32, copy=False) if counts else matrix,

@@ -254,7 +254,8 @@ def _variable_genes(
     try:
         sc.pp.highly_variable_genes(
             data,
-            flavor="seurat_v3",
+            # Of several batches it takes the genes that are variable in most, as Seurat does.
+            flavor="seurat_v3_paper",
             n_top_genes=options.variable_genes,
             batch_key="batch" if options.variable_genes_by_batch else None,
             # They were checked when the file was read.
@@ -262,7 +263,7 @@ def _variable_genes(
         )
     except ValueError as error:
         # The curve of variance against mean cannot be drawn through too few cells.
-        raise InputError(f"{TOO_FEW_TO_TELL} ({error}); {WITHOUT_TELLING}") from error
+        raise InputError(f"{TOO_FEW_TO_TELL}; {WITHOUT_TELLING}") from error
     return np.flatnonzero(data.var["highly_variable"].to_numpy())
 
 
@@ -287,7 +288,8 @@ def _scaled(values: np.ndarray | sparse.csr_matrix, rows: np.ndarray, limit: flo
     A sparse block becomes dense in single precision, part by part; a dense one stays in double.
     """
     if sparse.issparse(values):
-        mean, variance = mean_variance_axis(values[rows], axis=0)
+        fitted = values if len(rows) == values.shape[0] else values[rows]
+        mean, variance = mean_variance_axis(fitted, axis=0)
         block = np.empty(values.shape, dtype=np.float32)
     else:
         mean, variance = values[rows].mean(axis=0), values[rows].var(axis=0)

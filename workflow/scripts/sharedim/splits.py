@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sharedim.errors import InputError
-
 TRAIN_CELLS = 10_000
 NORMALISER_CELLS = 8_000
 TEST_CELLS = 12_672
@@ -76,62 +74,3 @@ def split_sizes(n_cells: int) -> tuple[int, int, int]:
     share = min(1.0, n_cells / (TRAIN_CELLS + NORMALISER_CELLS + TEST_CELLS))
     n_train, n_normaliser = round(TRAIN_CELLS * share), round(NORMALISER_CELLS * share)
     return n_cells - n_train - n_normaliser, n_train, n_normaliser
-
-
-def draw_test_cells(
-    n_cells: int,
-    split_seed: int,
-    batches: np.ndarray | None = None,
-    test_batches: list[str] | None = None,
-) -> np.ndarray:
-    """Choose the test cells of a dataset once, for every seed.
-
-    Parameters
-    ----------
-    n_cells : int
-        Paired cells in the dataset.
-    split_seed : int
-        Source of the draw.
-    batches : ndarray of str, shape (n_cells,), optional
-        Batch or donor of each cell; whole ones are held out. None draws single cells, as many as
-        the paper's split has.
-    test_batches : list of str, optional
-        The batches to hold out. None draws some whose cells come nearest to the paper's share.
-
-    Returns
-    -------
-    ndarray of int64
-        Row numbers in rising order.
-
-    Raises
-    ------
-    InputError
-        If there are no two batches, one that is named does not exist, or none is left to train on.
-    """
-    n_test = split_sizes(n_cells)[0]
-    rng = np.random.default_rng(split_seed)
-    if batches is None:
-        return np.sort(rng.permutation(n_cells)[:n_test])
-    sizes = dict(zip(*np.unique(batches, return_counts=True), strict=True))
-    found = f"found {', '.join(map(str, sizes))}"
-    if len(sizes) < 2:
-        raise InputError(f"holding out whole batches needs at least two of them; {found}")
-    if test_batches is None:
-        test_batches = _batches_near(n_test, sizes, rng)
-    unknown = [name for name in test_batches if name not in sizes]
-    if unknown:
-        raise InputError(f"test_batches: no batch is called '{unknown[0]}'; {found}")
-    if len(set(test_batches)) == len(sizes):
-        raise InputError(f"test_batches: no batch is left to train on; {found}")
-    return np.flatnonzero(np.isin(batches, test_batches))
-
-
-def _batches_near(n_test: int, sizes: dict[str, int], rng: np.random.Generator) -> list[str]:
-    """Draw batches one by one, keeping each that brings their cells nearer to a number."""
-    drawn, cells = [], 0
-    for name in rng.permutation(list(sizes)):
-        if len(drawn) < len(sizes) - 1 and abs(cells + sizes[name] - n_test) < abs(cells - n_test):
-            drawn.append(str(name))
-            cells += sizes[name]
-    # Where each batch alone is far more than the share, the smallest is the nearest to it.
-    return drawn or [min(sizes, key=sizes.get)]

@@ -1,0 +1,76 @@
+"""From the download of a built-in dataset to its cells."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+import tarfile
+import zlib
+from pathlib import Path
+
+from sharedim.catalogue import BuiltIn
+from sharedim.download import lock_of, verify
+from sharedim.errors import InputError
+from sharedim.io import Pairs, pair_cells
+
+R_DATA = re.compile(r"(^|/)data/[^/]+\.(rda|rdata|rds)$", flags=re.IGNORECASE)
+
+
+def read_built_in(built_in: BuiltIn, download: Path, directory: Path) -> Pairs:
+    """Verify, unpack and read the download of a built-in dataset.
+
+    Parameters
+    ----------
+    built_in : BuiltIn
+        Which one.
+    download : Path
+        The file, downloaded or put there by hand.
+    directory : Path
+        Where to unpack.
+
+    Returns
+    -------
+    Pairs
+
+    Raises
+    ------
+    InputError
+        If the download is not the expected one or cannot be read.
+    """
+    verify(download, built_in.sha256)
+    try:
+        return pair_cells(_unpack(download, directory))
+    except InputError as error:
+        # A page that a server sent in place of the file has got a checksum on record too.
+        raise InputError(
+            f"{error}; if the download went wrong, delete {download} and {lock_of(download)} and run "
+            "again"
+        ) from error
+
+
+def _unpack(path: Path, directory: Path) -> Path:
+    """Return the file with cells inside a download, or the download if it is not packed."""
+    try:
+        if path.name.endswith(".tar.gz"):
+            return _from_package(path, directory)
+        if path.suffix == ".gz":
+            target = directory / path.stem
+            with gzip.open(path) as packed, target.open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked, 2**20)
+            return target
+    except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
+        raise InputError(f"{path}: cannot be unpacked ({error})") from error
+    return path
+
+
+def _from_package(path: Path, directory: Path) -> Path:
+    with tarfile.open(path) as package:
+        members = [member for member in package if R_DATA.search(member.name)]
+        if len(members) != 1:
+            names = ", ".join(member.name for member in members) or "none"
+            raise InputError(
+                f"{path}: one R data file under data/ is expected in the package, found {names}"
+            )
+        package.extract(members[0], directory, filter="data")
+        return directory / members[0].name

@@ -71,7 +71,7 @@ def test_a_pair_of_files_and_a_folder(checkout, small_cells, tmp_path):
     cells = small_cells["rna"], small_cells["prot"], small_cells["rna"].obs
     rna, adt = write_pair(tmp_path, *cells)
     folder = write_10x_folder(tmp_path, *cells)
-    for source, name in ((f"[{rna},{adt}]", "rna"), (folder, folder.name)):
+    for source, name in ((f"[{rna},{adt}]", "rna"), (folder, tmp_path.name)):
         plan = checkout.snakemake("-n", "--config", f"cells={source}", "dims=2", "recipes=cca")
         assert plan.code == 0, plan.text
         assert f"results/{name}/report.html" in plan.text

@@ -97,6 +97,10 @@ def test_each_becomes_the_same_file(cells, convert, tmp_path, name):
     if name != "pbmc10k":
         assert list(found.labels["cell_type"]) == list(obs["cell_type"])
         assert list(found.batch) == list(obs["batch"])
+    log = (tmp_path / "convert.log").read_text()
+    assert (
+        f"holds 600 cells where {BUILT_IN[name].cells} are expected: is it the right file?" in log
+    )
     # Nothing unpacked stays, and the download's checksum is on record.
     assert list(output.parent.iterdir()) == [output]
     assert download.with_name(f"{download.name}.sha256").exists()

@@ -287,6 +287,11 @@ def compressed(folder):
     return packed
 
 
+def matrix_file(folder):
+    cells = Cells()
+    return write_10x_folder(folder, cells.rna, cells.prot, cells.obs) / "matrix.mtx.gz"
+
+
 def whole_and_proteins(folder):
     """All features in one file, as 10x has them, and the proteins again in another."""
     cells = Cells()
@@ -335,6 +340,7 @@ UNUSABLE = {
     "proteins without names": (nameless_proteins, {}, "(found there is none and obsm 'protein_expression' is no table with names)"),
     "compressed as a whole": (compressed, {}, "compressed as a whole; unpack it first, with gunzip"),
     "a pair the wrong way round": (swapped_pair, {}, "the RNA modality holds features of another kind (Antibody Capture); are the modalities or files the wrong way round?"),
+    "one file of a matrix folder": (matrix_file, {}, "one file of a matrix folder; give the folder"),
     "another kind of HDF5": (other_hdf5, {}, "HDF5 of no known kind (found layers, row_attrs); needed is a .h5mu file"),
     "empty HDF5": (empty_hdf5, {}, "HDF5 of no known kind (found nothing)"),
     "a folder without a matrix": (folder_without_matrix, {}, "matrices: a folder with 0 files called matrix.mtx or matrix.mtx.gz; a 10x matrix folder has one"),
@@ -376,9 +382,9 @@ UNUSABLE = {
     "a label column that is not there": (Cells().h5mu, {"labels": ["typo"]}, "no label column named 'typo'; found cell_type, batch"),
     "labels of one type": (Cells().h5mu, {"labels": ["one"]}, "no label column named 'one'"),
     "a batch column that is not there": (Cells().h5mu, {"batch": "typo"}, "no batch column named 'typo'; found cell_type, batch"),
-    "one batch to correct for": (one_batch, {"harmony": True}, "harmony needs at least two batches, and there is only one (only); name the column with batch="),
+    "one batch to correct for": (one_batch, {"harmony": True}, "harmony needs at least two batches, and there is only one (only); name a column with batch="),
     "one batch to rank genes within": (one_batch, {"variable_genes_by_batch": True}, "variable_genes_by_batch needs at least two batches, and there is only one (only)"),
-    "one batch to hold out": (one_batch, {"hold_out": "batches"}, "hold_out=batches needs at least two batches, and there is only one (only)"),
+    "one batch to hold out": (one_batch, {"hold_out": "batches"}, "hold_out=batches needs at least two batches, and there is only one (only); name a column with hold_out_column="),
     "a batch too small to rank genes in": (small_batch, {"variable_genes_by_batch": True}, "variable_genes_by_batch needs at least 50 cells in each batch, and 'y' has 8; leave it off, or leave these cells out"),
     "labels called like a column of ours": (Cells().h5mu, {"labels": ["batch"]}, "a label column cannot be called 'batch', which the table of cells has for itself"),
     "a batch to hold out that is not there": (Cells().h5mu, {"hold_out": "batches", "test_batches": "z"}, "test_batches: no batch is called 'z'; found x, y"),
@@ -489,7 +495,7 @@ ODD = {
     "isotype controls": (named_proteins("Mouse-IgG1", "IgG2a_control_TotalSeqB", "IgG1.K.Isotype.Control"), {}, "Isotype controls are left out: Mouse-IgG1, IgG2a_control_TotalSeqB, IgG1.K.Isotype.Control."),
     "proteins called like genes": (named_proteins("g1", "g7"), {}, "2 proteins are called like a gene (g1, g7); they stay in their own modality."),
     "repeated genes": (repeated_genes, {}, "Gene names that repeat are told apart by a number: same."),
-    "modalities the wrong way round": (swapped, {}, "There are more proteins (250) than genes (8); if the modalities are the wrong way round, name them with rna_modality and protein_modality."),
+    "modalities the wrong way round": (swapped, {}, "There are more proteins (250) than genes (8); if the modalities are the wrong way round, name them with rna_modality and protein_modality, or give RNA's file first."),
     "few genes": (Cells().reduced("rna", features=slice(100)).h5mu, {}, "Only 100 genes: a whole transcriptome is wanted"),
     "labels missing for some cells": (unknown_types, {}, "cell_type: 200 of 600 cells are of no known type; they take part in matching but not in label transfer."),
     "types with few cells": (small_types, {}, "cell_type: types with fewer than 10 cells, for which label transfer says little: rare (4)."),

@@ -169,6 +169,15 @@ def test_features_do_not_know_the_truth(small_cells, small_file, tmp_path):
         np.testing.assert_array_equal(found[name].components, expected[name].components)
 
 
+def test_names_are_compared_without_regard_to_their_spelling(write):
+    path = write(names=("GEX_v2", "CITE"), obs={"Cell.Type": ["A", "B", "C"] * 200})
+    cells = read_paired_cells(
+        path, rna_modality="gex.v2", protein_modality="cite", labels=["cell_type"]
+    )
+    assert list(cells.labels) == ["Cell.Type"]
+    assert cells.rna.n_vars == 60
+
+
 def test_modalities_of_other_names_are_named(write):
     path = write(names=("first", "second"))
     cells = read_paired_cells(path, rna_modality="first", protein_modality="second")

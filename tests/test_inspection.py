@@ -35,7 +35,7 @@ def test_everything_a_person_asks_for_is_told(run, small_file):
         "modality    rna: 600 cells x 150 features; matrices X",
         "columns     celltype.l1, celltype.l2",
         "pairs       600 cells are used, which have both RNA and protein",
-        "proteins    protein00, protein01,",
+        "proteins    10: protein00, protein01,",
         "labels      celltype.l1: 4 types (type",
         "batches     none named or recognised",
         "a seed      196 cells train, 156 estimate the norm, 248 are held out (drawn by each seed)",
@@ -53,6 +53,7 @@ def test_options_are_taken_as_a_run_takes_them(run, small_file):
     )
     assert "cca at d = 2, 4 with 3 seeds: 6 models in 2 jobs" in text
     assert "248 are held out (the same for every seed)" in text
+    assert "fit_features_on without_test_cells" in text
 
 
 def test_a_pair_of_files(run, tmp_path, small_cells):
@@ -75,6 +76,7 @@ def test_what_can_be_seen_is_told_before_the_reason_for_refusing(run, tmp_path, 
     ("config", "sentence"),
     [
         ("seeds", "error: seeds: options are said as key=value"),
+        ("labels=[a", r"error: options are said as key=value, lists as \[a,b\]: while parsing"),
         ("seeds=0", "error: configuration: seeds: 0 is less than the minimum of 1"),
     ],
 )

@@ -275,7 +275,8 @@ def name_notes(genes: pd.Index, proteins: pd.Index) -> list[str]:
     if len(proteins) > len(genes):
         notes.append(
             f"There are more proteins ({len(proteins):,}) than genes ({len(genes):,}); if the "
-            "modalities are the wrong way round, name them with rna_modality and protein_modality."
+            "modalities are the wrong way round, name them with rna_modality and protein_modality, or "
+            "give RNA's file first."
         )
     if len(genes) < FEW_GENES:
         notes.append(
@@ -316,14 +317,21 @@ def batch_notes(batch: pd.Series | None) -> list[str]:
     ]
 
 
-def check_batches(batch: pd.Series | None, wanted_by: str, where: str, smallest: int = 1) -> None:
+def check_batches(
+    batch: pd.Series | None,
+    wanted_by: str,
+    where: str,
+    *,
+    smallest: int = 1,
+    option: str = "batch",
+) -> None:
     """Refuse a choice that needs batches where there are no two of them, or one is too small."""
     found = [] if batch is None else list(batch.unique())
     if len(found) < 2:
         has = f"only one ({found[0]})" if found else "no batch column"
         raise InputError(
-            f"{where}: {wanted_by} needs at least two batches, and there is {has}; name the column "
-            "with batch="
+            f"{where}: {wanted_by} needs at least two batches, and there is {has}; name a column "
+            f"with {option}="
         )
     sizes = batch.value_counts()
     if sizes.min() < smallest:

@@ -10,6 +10,8 @@ from sharedim.errors import InputError
 
 LABEL_NAMES = (
     "celltypel1",
+    "predictedcelltypel1",
+    "predictedcelltypel2",
     "celltypel2",
     "celltypelevel1",
     "celltypelevel2",
@@ -74,9 +76,8 @@ def find_labels(columns: pd.DataFrame, named: list[str] | None, where: str) -> p
     if named is None:
         candidates = [name for name in columns if fold(name) in LABEL_NAMES]
     else:
-        candidates = named
-        _require_columns(columns, named, "label", where)
-        taken = [name for name in named if name in TABLE_COLUMNS]
+        candidates = [_column_named(columns, name, "label", where) for name in named]
+        taken = [name for name in candidates if name in TABLE_COLUMNS]
         if taken:
             raise InputError(
                 f"{where}: a label column cannot be called '{taken[0]}', which the table of cells has "
@@ -106,8 +107,7 @@ def find_batch(
 ) -> pd.Series | None:
     """Return the column with batches as text: the one a person named, or one with a usual name."""
     if named is not None:
-        _require_columns(columns, [named], option, where)
-        return _batches(columns[named])
+        return _batches(columns[_column_named(columns, named, option, where)])
     for usual in BATCH_NAMES:
         for name in columns:
             if fold(name) == usual:
@@ -130,9 +130,13 @@ def _same_partition(first: pd.Series, second: pd.Series) -> bool:
     return bool((pd.factorize(first)[0] == pd.factorize(second)[0]).all())
 
 
-def _require_columns(columns: pd.DataFrame, named: list[str], what: str, where: str) -> None:
-    for name in named:
-        if name not in columns:
-            raise InputError(
-                f"{where}: no {what} column named '{name}'; found {', '.join(columns) or 'none'}"
-            )
+def _column_named(columns: pd.DataFrame, named: str, what: str, where: str) -> str:
+    """Return the column of a name, or the only one whose name is the same but for its spelling."""
+    if named in columns:
+        return named
+    alike = [name for name in columns if fold(name) == fold(named)]
+    if len(alike) != 1:
+        raise InputError(
+            f"{where}: no {what} column named '{named}'; found {', '.join(columns) or 'none'}"
+        )
+    return alike[0]

@@ -49,7 +49,7 @@ def describe(
     """
     for option, smallest in (("harmony", 1), ("variable_genes_by_batch", SMALLEST_BATCH)):
         if (features or {}).get(option):
-            check_batches(cells.batch, option, cells.where, smallest)
+            check_batches(cells.batch, option, cells.where, smallest=smallest)
     test_cells = fixed_test_cells(cells, **(splitting or {}))
     n_paired = cells.rna.n_obs
     split = split_cells(n_paired, 0, test_cells)

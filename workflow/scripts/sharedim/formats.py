@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import functools
 import os
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -151,7 +152,11 @@ def _groups_of(path: Path) -> set[str]:
                 f"{path}: cannot be opened ({_first_line(error)}), as while another program writes "
                 "it; close it there and try again"
             ) from None
-        if path.open("rb").read(2) == GZIP:
+        with path.open("rb") as file:
+            packed = file.read(len(GZIP)) == GZIP
+        if packed:
+            if ".mtx" in path.name:
+                raise InputError(f"{path}: one file of a matrix folder; give the folder") from None
             raise InputError(
                 f"{path}: compressed as a whole; unpack it first, with gunzip"
             ) from None
@@ -289,7 +294,10 @@ def _open_10x_h5(path: Path) -> CellFile:
     import scanpy as sc
 
     try:
-        data = sc.read_10x_h5(path, gex_only=False)
+        with warnings.catch_warnings():
+            # Repeated names are told apart, and said, later.
+            warnings.filterwarnings("ignore", "Variable names are not unique")
+            data = sc.read_10x_h5(path, gex_only=False)
     except Exception as error:
         raise InputError(
             f"{path}: cannot be read as a 10x .h5 file ({_first_line(error)}); needed is Cell "

@@ -56,7 +56,7 @@ def fixed_test_cells(
         return np.empty(0, dtype=np.int64)
     n_cells, batches = cells.rna.n_obs, None
     if hold_out == "batches":
-        check_batches(cells.hold_out, "hold_out=batches", cells.where)
+        check_batches(cells.hold_out, "hold_out=batches", cells.where, option="hold_out_column")
         batches = cells.hold_out.to_numpy().astype(str)
     try:
         test = draw_test_cells(n_cells, split_seed, batches, test_batches)

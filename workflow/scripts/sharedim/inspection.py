@@ -18,6 +18,8 @@ from sharedim.io import read_paired_cells
 
 WIDTH = 100
 INDENT = 12
+# Names of proteins that are listed.
+SHOWN = 30
 
 
 def inspect(source: list[str], config: dict) -> Iterator[tuple[str, str]]:
@@ -51,7 +53,9 @@ def inspect(source: list[str], config: dict) -> Iterator[tuple[str, str]]:
         features=options(configuration.FEATURE_OPTIONS),
     )
     yield "pairs", f"{found['paired_cells']:,} cells are used, which have both RNA and protein"
-    yield "proteins", ", ".join(cells.prot.var_names)
+    names = list(cells.prot.var_names)
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    yield "proteins", f"{len(names):,}: {', '.join(names[:SHOWN])}{more}"
     yield from _groups(found)
     split = found["split"]
     yield (
@@ -61,6 +65,8 @@ def inspect(source: list[str], config: dict) -> Iterator[tuple[str, str]]:
     )
     for warning in found["warnings"]:
         yield "warning", warning
+    chosen = {key: value for key, value in dataset.items() if key in configuration.DATASET_OPTIONS}
+    yield "options", ", ".join(f"{key} {value}" for key, value in sorted(chosen.items()))
     yield "would run", _plan(config, name)
 
 
@@ -88,7 +94,7 @@ def _groups(found: dict) -> Iterator[tuple[str, str]]:
             f"{column}: {len(level['types'])} types ({types}), {level['unknown']:,} cells unknown",
         )
     if not found["labels"]:
-        yield "labels", "none named or recognised, so no label transfer"
+        yield "labels", "none named or recognised, so no label transfer; labels=COLUMN names one"
     batches = ", ".join(f"{name} {cells:,}" for name, cells in found["batches"].items())
     yield (
         "batches",
@@ -147,6 +153,10 @@ def main() -> None:
             )
     except InputError as error:
         sys.exit(f"error: {error}")
+    except yaml.YAMLError as error:
+        sys.exit(
+            f"error: options are said as key=value, lists as [a,b]: {' '.join(str(error).split())}"
+        )
 
 
 if __name__ == "__main__":

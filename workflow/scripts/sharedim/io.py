@@ -273,6 +273,9 @@ def _find_modality(file: CellFile, named: str | None, usual: tuple[str, ...], wh
     found = ", ".join(file.modalities) or "none"
     option = "rna_modality" if what == "RNA" else "protein_modality"
     if named is not None:
+        alike = [name for name in file.modalities if fold(name) == fold(named)]
+        if named not in file.modalities and len(alike) == 1:
+            return alike[0]
         if named not in file.modalities:
             raise InputError(f"{file.where}: no modality named '{named}' ({option}); found {found}")
         return named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import re
 import shutil
 import tarfile
@@ -13,6 +14,8 @@ from sharedim.catalogue import BuiltIn
 from sharedim.download import lock_of, verify
 from sharedim.errors import InputError
 from sharedim.io import Pairs, pair_cells
+
+logger = logging.getLogger(__name__)
 
 R_DATA = re.compile(r"(^|/)data/[^/]+\.(rda|rdata|rds)$", flags=re.IGNORECASE)
 
@@ -40,13 +43,21 @@ def read_built_in(built_in: BuiltIn, download: Path, directory: Path) -> Pairs:
     """
     verify(download, built_in.sha256)
     try:
-        return pair_cells(_unpack(download, directory))
+        pairs = pair_cells(_unpack(download, directory))
     except InputError as error:
         # A page that a server sent in place of the file has got a checksum on record too.
         raise InputError(
             f"{error}; if the download went wrong, delete {download} and {lock_of(download)} and run "
             "again"
         ) from error
+    if pairs.rna.n_obs != built_in.cells:
+        logger.warning(
+            "%s holds %d cells where %d are expected: is it the right file?",
+            download,
+            pairs.rna.n_obs,
+            built_in.cells,
+        )
+    return pairs
 
 
 def _unpack(path: Path, directory: Path) -> Path:

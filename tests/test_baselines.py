@@ -7,10 +7,14 @@ from scipy import linalg
 from sharedim.baselines import fit_cca, fit_cca_seeds
 from sharedim.preprocess import preprocess
 from sharedim.recipes import CCA
-from sharedim.retrieval import top_share_matching, top_share_size, unit_length
+from sharedim.retrieval import search, top_share_size, unit_length
 from sharedim.saturation import saturation_of
 from sharedim.simulate import simulate_cite_seq
 from sharedim.splits import split_cells
+
+
+def top_share_matching(f, g):
+    return search(f, g).ranks.share_within(top_share_size(len(f)))
 
 
 def gaussian_pairs(cells=4000):

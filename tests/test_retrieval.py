@@ -5,13 +5,29 @@ import pytest
 
 from sharedim import retrieval
 from sharedim.retrieval import (
+    UNKNOWN,
+    accuracy,
+    confusion,
     label_chance,
-    label_transfer,
-    rivals,
-    top_share_matching,
+    macro_f1,
+    search,
     top_share_size,
     unit_length,
 )
+
+
+def rivals(f, g):
+    return search(f, g).ranks.rivals
+
+
+def top_share_matching(f, g):
+    return search(f, g).ranks.share_within(top_share_size(len(f)))
+
+
+def label_transfer(f, g, labels):
+    _, codes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    [votes] = search(f, g, [codes]).votes
+    return accuracy(confusion(votes, codes))
 
 
 def representations(cells=300, dim=4, noise=0.5):
@@ -83,7 +99,7 @@ def test_tied_labels_count_in_proportion():
     assert label_transfer(constant, constant, labels) == pytest.approx(
         3 / 4 * 3 / 4 + 1 / 4 * 1 / 4
     )
-    assert label_chance(labels) == pytest.approx(10 / 16)
+    assert label_chance(np.array([3, 1]) / 4) == pytest.approx(10 / 16)
 
 
 def test_scores_of_the_reference_run(trajectory):
@@ -98,3 +114,62 @@ def test_scores_of_the_reference_run(trajectory):
     assert label_transfer(g, f, labels) == pytest.approx(
         trajectory["metric_label_y_to_x"], abs=1e-12
     )
+
+
+def test_ranks_are_those_of_a_full_sort(monkeypatch):
+    f, g = representations(noise=2.0)
+    scores = f @ g.T
+    places = np.array([np.sum(row > row[i]) for i, row in enumerate(scores)])
+    monkeypatch.setattr(retrieval, "TILE", 7 * 300)
+    ranks = search(f, g).ranks
+    assert ranks.better.tolist() == places.tolist()
+    assert ranks.tied.sum() == 0
+    assert ranks.median_rank == np.median(places + 1)
+    assert ranks.share_within(5) == np.mean(places < 5)
+    # FOSCTTM by its definition: the mean fraction of the others that are closer.
+    closer = [np.mean(np.delete(row, i) > row[i]) for i, row in enumerate(scores)]
+    assert ranks.fraction_closer == pytest.approx(np.mean(closer))
+
+
+def test_a_constant_representation_is_at_chance_in_foscttm_and_matches_nothing():
+    constant = np.ones((300, 3))
+    ranks = search(constant, constant).ranks
+    assert ranks.fraction_closer == pytest.approx(0.5)
+    assert ranks.share_within(10) == 0
+    assert ranks.median_rank == 300
+
+
+def test_cells_of_unknown_type_take_no_part():
+    f, g = representations()
+    rng = np.random.default_rng(1)
+    codes = rng.integers(3, size=len(f))
+    known = rng.random(len(f)) < 0.7
+    some = np.where(known, codes, UNKNOWN)
+    [votes, all_votes] = search(f, g, [some, codes]).votes
+    [alone] = search(f[known], g[known], [codes[known]]).votes
+    np.testing.assert_array_equal(votes, alone)
+    assert len(all_votes) == len(f)
+
+
+def test_a_level_without_a_known_type():
+    f, g = representations()
+    [votes] = search(f, g, [np.full(len(f), UNKNOWN)]).votes
+    assert votes.shape == (0, 0)
+    empty = confusion(votes, np.empty(0, dtype=int))
+    assert np.isnan(accuracy(empty))
+    assert np.isnan(macro_f1(empty))
+
+
+def test_confusion_accuracy_and_f1_agree_with_scikit_learn():
+    from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+
+    rng = np.random.default_rng(2)
+    true, given = rng.integers(4, size=200), rng.integers(4, size=200)
+    # A type that no cell is given, and one that hardly any cell is of.
+    given[given == 3] = 2
+    true[true == 1] = 0
+    true[0] = 1
+    table = confusion(np.eye(4)[given], true)
+    np.testing.assert_array_equal(table, confusion_matrix(true, given))
+    assert accuracy(table) == pytest.approx(accuracy_score(true, given))
+    assert macro_f1(table) == pytest.approx(f1_score(true, given, average="macro"))

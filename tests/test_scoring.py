@@ -8,7 +8,7 @@ from sharedim.baselines import fit_cca_seeds
 from sharedim.checkpoints import ModelBlock
 from sharedim.dimension import mle_dimension
 from sharedim.recipes import CCA, PAPER, as_record
-from sharedim.retrieval import label_transfer, top_share_matching, unit_length
+from sharedim.retrieval import unit_length
 from sharedim.scoring import representations, score_block, score_pair
 from sharedim.splits import split_cells
 from sharedim.tables import SCORE_COLUMNS
@@ -39,14 +39,17 @@ def value(scores, **where):
 def test_the_table_is_long_and_complete(scored):
     *_, scores = scored
     assert list(scores) == SCORE_COLUMNS
-    # Four dimensions, two matchings and two transfers, in sample and held out, for two seeds.
-    assert len(scores) == 8 * 2 * 2
+    both_ways = [
+        "match_top0.5pct", "match_recall1", "match_recall5", "match_recall10", "match_median_rank",
+        "match_score", "label_type", "labelf1_type",
+    ]  # fmt: skip
+    of_each = ["id_mle", "id_mle_harmonic", "uniformity", "norm_mean", "norm_spread"]
+    expected = {f"{metric}_{way}" for metric in both_ways for way in ("rna_to_prot", "prot_to_rna")}
+    expected |= {f"{metric}_{modality}" for metric in of_each for modality in ("rna", "prot")}
+    assert set(scores["metric"]) == expected | {"foscttm", "infonce_nats", "alignment"}
+    # In sample and held out, for two seeds.
+    assert len(scores) == (len(expected) + 3) * 2 * 2
     assert scores["value"].notna().all()
-    assert set(scores["metric"]) == {
-        "id_mle_rna", "id_mle_harmonic_rna", "id_mle_prot", "id_mle_harmonic_prot",
-        "match_top0.5pct_rna_to_prot", "match_top0.5pct_prot_to_rna",
-        "label_type_rna_to_prot", "label_type_prot_to_rna",
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -57,14 +60,19 @@ def test_scores_are_those_of_the_seeds_own_cells(scored, split):
     g = prot[cells] @ block.tensors["prot.0.weight"][1].T + block.tensors["prot.0.bias"][1]
     where = {"seed": 5, "split": split}
     found, chance = value(scores, metric="match_top0.5pct_rna_to_prot", **where)
-    assert found == pytest.approx(top_share_matching(unit_length(f), unit_length(g)))
+    similarity = unit_length(f) @ unit_length(g).T
+    places = (similarity > np.diag(similarity)[:, None]).sum(axis=1)
+    assert found == pytest.approx(np.mean(places < max(1, int(0.005 * len(cells)))))
     assert chance == pytest.approx(max(1, int(0.005 * len(cells))) / len(cells))
     known = labels["type"].to_numpy()[cells] != None  # noqa: E711 (elementwise)
     types = labels["type"].to_numpy()[cells][known]
     found, chance = value(scores, metric="label_type_prot_to_rna", **where)
-    assert found == pytest.approx(
-        label_transfer(unit_length(g[known]), unit_length(f[known]), types)
-    )
+    nearest = types[similarity[known][:, known].argmax(axis=0)]
+    assert found == pytest.approx(np.mean(nearest == types))
+    nearest = similarity.argmax(axis=1)
+    found, chance_of_one = value(scores, metric="match_recall1_rna_to_prot", **where)
+    assert found == pytest.approx(np.mean(nearest == np.arange(len(cells))))
+    assert chance_of_one == 1 / len(cells)
     shares = pd.Series(types).value_counts(normalize=True)
     assert chance == pytest.approx((shares**2).sum())
     found, chance = value(scores, metric="id_mle_rna", **where)
@@ -90,8 +98,8 @@ def test_without_labels_there_is_no_label_transfer(scored):
 def test_a_model_that_is_not_finite_has_no_scores(caplog):
     broken = np.full((300, 4), np.nan, dtype=np.float32)
     labels = pd.DataFrame({"type": ["a", "b"] * 150})
-    scores = list(score_pair(broken, broken, labels, cosine=False))
-    assert len(scores) == 8
+    scores = list(score_pair(broken, broken, labels, cosine=False, temperature=1.0))
+    assert len(scores) == 29
     assert all(np.isnan(score) for _, score, _ in scores)
     assert "not finite" in caplog.text
 

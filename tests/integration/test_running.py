@@ -60,14 +60,17 @@ def test_scores_are_complete(results):
     scores = pd.read_csv(results / "scores.tsv", sep="\t")
     counts = scores.groupby(["recipe", "dim", "seed", "split"]).size().unstack("split")
     assert len(counts) == 2 * 5 * 2
-    # Matching both ways, two label levels both ways, four dimensions; the temperature in training.
-    assert set(counts["test"]) == {10}
-    assert counts.groupby("recipe")["train"].unique().to_dict() == {"paper": [11], "cca": [10]}
+    # Both ways six of matching, and accuracy and F1 of two label levels; four dimensions, six of
+    # norms and uniformity, alignment, FOSCTTM and information; the temperature in training.
+    assert set(counts["test"]) == {33}
+    assert counts.groupby("recipe")["train"].unique().to_dict() == {"paper": [34], "cca": [33]}
     matching = scores.query("metric == 'match_top0.5pct_rna_to_prot' and split == 'test'")
     # 1,200 cells in proportion 10,000 : 8,000 : 12,672, and 0.5 % of 496 is 2.
     n_test = 1200 - 391 - 313
     assert set(matching["chance"].round(6)) == {round(2 / n_test, 6)}
-    assert scores["value"].between(0, 50).all()
+    shares = scores[scores["metric"].str.contains(r"^match_(?!median)|^label|^foscttm")]
+    assert shares["value"].between(0, 1).all()
+    assert np.isfinite(scores.loc[scores["metric"] != "uniformity", "value"]).all()
 
 
 def test_the_simulated_truth_is_recovered(results):
@@ -87,7 +90,7 @@ def test_tables_and_answer_agree(results):
     assert list(saturation) == [
         "dataset", "recipe", "split", "metric", "plateau", "d_saturation", "ci_low", "ci_high", "status",
     ]  # fmt: skip
-    assert len(saturation) == 2 * 2 * 10
+    assert len(saturation) == 2 * 2 * 23
     row = saturation.query(
         "recipe == 'cca' and split == 'test' and metric == 'match_top0.5pct_rna_to_prot'"
     )

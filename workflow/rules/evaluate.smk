@@ -35,6 +35,8 @@ rule score_models:
             "checkpoints.py",
             "dimension.py",
             "encoders.py",
+            "geometry.py",
+            "information.py",
             "retrieval.py",
             "scoring.py",
             "splits.py",

@@ -9,7 +9,7 @@ import numpy as np
 
 from sharedim.cca import fit_cca
 from sharedim.recipes import CCARecipe
-from sharedim.retrieval import rivals, top_share_size, unit_length
+from sharedim.retrieval import search, top_share_size, unit_length
 from sharedim.splits import split_cells
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ def _validation_score(f: np.ndarray, g: np.ndarray) -> tuple[int, float]:
     """
     f, g = unit_length(f), unit_length(g)
     k = top_share_size(len(f))
-    hits = int((rivals(f, g) < k).sum() + (rivals(g, f) < k).sum())
+    hits = sum(int((search(*pair).ranks.rivals < k).sum()) for pair in ((f, g), (g, f)))
     return hits, float((f * g).sum(axis=1).mean())
 
 

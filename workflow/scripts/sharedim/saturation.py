@@ -16,6 +16,9 @@ FALSE_ALARMS = 0.05
 # Standard errors by which two points of a curve must differ to be told apart.
 CLEAR = 2.0
 
+# The higher the better, so that their curves can saturate.
+RISING = ("match_top", "match_recall", "match_score", "label", "infonce", "id_")
+
 COLUMNS = [
     "dataset",
     "recipe",
@@ -170,11 +173,12 @@ def saturation_table(scores: pd.DataFrame, cells: dict[str, int]) -> pd.DataFram
     Returns
     -------
     DataFrame
-        One row a recipe, split and metric, with the columns `COLUMNS`. The temperature, which
-        falls rather than saturates, is left out.
+        One row a recipe, split and metric, with the columns `COLUMNS`. What describes a
+        representation without being the better for being higher is left out (temperature, ranks,
+        alignment, uniformity, norms).
     """
     rows = []
-    rising = scores[scores["metric"] != "temperature"]
+    rising = scores[scores["metric"].str.startswith(RISING)]
     groups = rising.groupby(["dataset", "recipe", "split", "metric"], sort=False)
     for (dataset, recipe, split, metric), group in groups:
         found = saturation_of(*curve(group, recipe, split, metric), cells[split])

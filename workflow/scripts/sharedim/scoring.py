@@ -13,10 +13,16 @@ import torch
 from sharedim.checkpoints import ModelBlock
 from sharedim.dimension import mle_dimension
 from sharedim.encoders import EncoderStack
+from sharedim.geometry import alignment, norms, uniformity
+from sharedim.information import best_temperature, infonce_nats, match_score
 from sharedim.retrieval import (
+    UNKNOWN,
+    Ranks,
+    accuracy,
+    confusion,
     label_chance,
-    label_transfer,
-    top_share_matching,
+    macro_f1,
+    search,
     top_share_size,
     unit_length,
 )
@@ -24,6 +30,8 @@ from sharedim.splits import split_cells
 from sharedim.tables import SCORE_COLUMNS
 
 logger = logging.getLogger(__name__)
+
+RECALLS = (1, 5, 10)
 
 
 def representations(block: ModelBlock, model: int, modality: str, cells: np.ndarray) -> np.ndarray:
@@ -84,22 +92,35 @@ def score_block(
     """
     rows = []
     recipe, dim = block.header["recipe"], block.header["dim"]
+    cosine = recipe["similarity"] == "cosine"
     for model, seed in enumerate(block.header["seeds"]):
         split = split_cells(len(rna), seed, test_cells)
+
+        def encoded(cells: np.ndarray, model: int = model) -> list[np.ndarray]:
+            return [
+                representations(block, model, name, features[cells])
+                for name, features in (("rna", rna), ("prot", prot))
+            ]
+
+        # Chosen on cells whose pairs are neither trained on nor scored.
+        temperature = best_temperature(*_compared(*encoded(split.normaliser), cosine=cosine))
         for name, cells in (("train", split.train), ("test", split.test)):
-            f = representations(block, model, "rna", rna[cells])
-            g = representations(block, model, "prot", prot[cells])
             known = labels.iloc[cells].reset_index(drop=True)
-            for score in score_pair(f, g, known, cosine=recipe["similarity"] == "cosine"):
-                rows.append((recipe["name"], dim, seed, name, *score))
+            scores = score_pair(*encoded(cells), known, cosine=cosine, temperature=temperature)
+            rows.extend((recipe["name"], dim, seed, name, *score) for score in scores)
         if "temperature" in block.tensors:
             temperature = float(block.tensors["temperature"][model])
             rows.append((recipe["name"], dim, seed, "train", "temperature", temperature, math.nan))
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
 
+def _compared(f: np.ndarray, g: np.ndarray, *, cosine: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return representations as they are compared by inner product."""
+    return (unit_length(f), unit_length(g)) if cosine else (f, g)
+
+
 def score_pair(
-    f: np.ndarray, g: np.ndarray, labels: pd.DataFrame, *, cosine: bool
+    f: np.ndarray, g: np.ndarray, labels: pd.DataFrame, *, cosine: bool, temperature: float
 ) -> Iterator[tuple[str, float, float]]:
     """Yield metric, value and chance level of a pair of representations of the same cells.
 
@@ -111,28 +132,62 @@ def score_pair(
         Cell types; cells with a missing type take no part in label transfer.
     cosine : bool
         Whether similarity is the cosine rather than the inner product.
+    temperature : float
+        Divides the similarities where pairs are given probabilities.
     """
     finite = bool(np.isfinite(f).all() and np.isfinite(g).all())
     if not finite:
         logger.warning("a model gives values that are not finite; it has no scores")
+    scores = [*_dimensions(f, g), *_geometry(f, g)]
+    rna, prot = _compared(f, g, cosine=cosine)
+    directions = {"rna_to_prot": (rna, prot), "prot_to_rna": (prot, rna)}
+    levels = {column: pd.factorize(labels[column])[0].astype(np.int64) for column in labels}
+    closer = []
+    for direction, pair in directions.items():
+        found = search(*pair, list(levels.values()))
+        closer.append(found.ranks.fraction_closer)
+        scores += _matching(found.ranks, direction)
+        scores.append((f"match_score_{direction}", match_score(*pair, temperature), 1 / len(f)))
+        for (column, codes), votes in zip(levels.items(), found.votes, strict=True):
+            scores += _transfer(column, direction, votes, codes[codes != UNKNOWN])
+    scores.append(("foscttm", float(np.mean(closer)), 0.5))
+    scores.append(("infonce_nats", infonce_nats(rna, prot, temperature), 0.0))
+    for metric, value, chance in scores:
+        yield metric, value if finite else math.nan, chance
 
+
+def _dimensions(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]]:
     for modality, representation in (("rna", f), ("prot", g)):
         dimension = mle_dimension(representation)
         yield f"id_mle_{modality}", dimension.mean, math.nan
         yield f"id_mle_harmonic_{modality}", dimension.harmonic, math.nan
 
-    rna, prot = (unit_length(f), unit_length(g)) if cosine else (f, g)
-    directions = {"rna_to_prot": (rna, prot), "prot_to_rna": (prot, rna)}
-    chance = top_share_size(len(f)) / len(f)
-    for direction, (queries, candidates) in directions.items():
-        value = top_share_matching(queries, candidates) if finite else math.nan
-        yield f"match_top0.5pct_{direction}", value, chance
-    for column in labels:
-        known = labels[column].notna().to_numpy()
-        types = labels[column].to_numpy()[known]
-        chance = label_chance(types)
-        for direction, (queries, candidates) in directions.items():
-            value = math.nan
-            if finite and known.any():
-                value = label_transfer(queries[known], candidates[known], types)
-            yield f"label_{column}_{direction}", value, chance
+
+def _geometry(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]]:
+    yield "alignment", alignment(f, g), math.nan
+    for modality, representation in (("rna", f), ("prot", g)):
+        mean, spread = norms(representation)
+        yield f"uniformity_{modality}", uniformity(representation), math.nan
+        yield f"norm_mean_{modality}", mean, math.nan
+        yield f"norm_spread_{modality}", spread, math.nan
+
+
+def _matching(ranks: Ranks, direction: str) -> Iterator[tuple[str, float, float]]:
+    n_cells = len(ranks.better)
+    k = top_share_size(n_cells)
+    yield f"match_top0.5pct_{direction}", ranks.share_within(k), k / n_cells
+    for k in RECALLS:
+        yield f"match_recall{k}_{direction}", ranks.share_within(k), min(1.0, k / n_cells)
+    yield f"match_median_rank_{direction}", ranks.median_rank, (n_cells + 1) / 2
+
+
+def _transfer(
+    column: str, direction: str, votes: np.ndarray, types: np.ndarray
+) -> Iterator[tuple[str, float, float]]:
+    """Yield accuracy and macro-F1 of label transfer; both missing where no type is known."""
+    table = confusion(votes, types)
+    shares = table.sum(axis=1) / max(1, len(types))
+    there = int((shares > 0).sum())
+    yield f"label_{column}_{direction}", accuracy(table), label_chance(shares)
+    # Labels drawn at random have the precision and recall of their type's share.
+    yield f"labelf1_{column}_{direction}", macro_f1(table), 1 / there if there else math.nan

@@ -1,0 +1,94 @@
+"""What a representation says of its partner in nats, and how likely it makes the true pair."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+
+# Pairs told apart at once, the same for every recipe and dataset: the bound cannot exceed log of it.
+PAIRS = 200
+LOWEST_LOG_TEMPERATURE, HIGHEST_LOG_TEMPERATURE = -8.0, 4.0
+# Rows of similarities held at once.
+ROWS = 1000
+
+
+def infonce_nats(f: np.ndarray, g: np.ndarray, temperature: float) -> float:
+    """Return a lower bound on the information that two representations share.
+
+    ``log N - loss``, the loss being the two-sided InfoNCE of van den Oord et al. (2018) over groups
+    of N = `PAIRS` cells: a lower bound on mutual information for any temperature that was not
+    chosen on these cells, and never above log N.
+
+    Parameters
+    ----------
+    f, g : ndarray, shape (n, d)
+        Representations of the same cells. Cells beyond the last whole group have no part.
+    temperature : float
+        Divides the similarities.
+
+    Returns
+    -------
+    float
+        In nats; nan for fewer than `PAIRS` cells.
+    """
+    groups = _groups(f, g)
+    return math.nan if groups is None else math.log(PAIRS) - _loss(*groups, temperature)
+
+
+def best_temperature(f: np.ndarray, g: np.ndarray) -> float:
+    """Return the temperature at which `infonce_nats` is highest; 1 where there are too few cells."""
+    groups = _groups(f, g)
+    if groups is None:
+        return 1.0
+    found = minimize_scalar(
+        lambda log_temperature: _loss(*groups, math.exp(log_temperature)),
+        bounds=(LOWEST_LOG_TEMPERATURE, HIGHEST_LOG_TEMPERATURE),
+        method="bounded",
+        options={"xatol": 1e-2},
+    )
+    return math.exp(found.x)
+
+
+def match_score(queries: np.ndarray, candidates: np.ndarray, temperature: float) -> float:
+    """Return the mean probability that is given to the true partner among all candidates.
+
+    The score of the NeurIPS 2021 competition (Lance et al. 2022) for matches whose weights are the
+    softmax of similarities over temperature. Chance is 1 / n.
+
+    Parameters
+    ----------
+    queries, candidates : ndarray, shape (n, d)
+        Representations of the same cells in two modalities.
+    temperature : float
+        Divides the similarities.
+    """
+    left, right = (torch.as_tensor(side, dtype=torch.float32) for side in (queries, candidates))
+    total = 0.0
+    for first in range(0, len(left), ROWS):
+        logits = left[first : first + ROWS] @ right.T / temperature
+        partner = logits.diagonal(offset=first)
+        total += float((partner - logits.logsumexp(dim=1)).exp().sum())
+    return total / len(left)
+
+
+def _groups(f: np.ndarray, g: np.ndarray) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Divide cells into groups of `PAIRS`, in an order that says nothing of them."""
+    n_groups = len(f) // PAIRS
+    if not n_groups:
+        return None
+    order = np.random.default_rng(0).permutation(len(f))[: n_groups * PAIRS]
+    f, g = (
+        torch.as_tensor(side[order], dtype=torch.float32).reshape(n_groups, PAIRS, -1)
+        for side in (f, g)
+    )
+    return f, g
+
+
+def _loss(f: torch.Tensor, g: torch.Tensor, temperature: float) -> float:
+    logits = f @ g.transpose(1, 2) / temperature
+    partners = logits.diagonal(dim1=1, dim2=2)
+    forward, backward = (logits.logsumexp(dim=side) - partners for side in (2, 1))
+    return float((forward + backward).mean() / 2)

@@ -86,8 +86,8 @@ def draw_test_cells(
     split_seed : int
         Source of the draw.
     batches : ndarray of str, shape (n_cells,), optional
-        Batch or donor of each cell, at least two; whole ones are held out. None draws single cells, as many as
-        the paper's split has.
+        Batch or donor of each cell, at least two; whole ones are held out. None draws single cells,
+        as many as the paper's split has.
     test_batches : list of str, optional
         The batches to hold out. None draws some whose cells come nearest to the paper's share.
 

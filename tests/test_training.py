@@ -15,7 +15,7 @@ from sharedim.encoders import EncoderStack
 from sharedim.engine import StackEngine
 from sharedim.errors import InputError
 from sharedim.recipes import PAPER, ContrastiveRecipe
-from sharedim.retrieval import rivals
+from sharedim.retrieval import search
 from sharedim.splits import Split, split_cells
 from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
 from sharedim.threads import SharedEngine
@@ -299,7 +299,7 @@ def test_the_intrinsic_dimension_of_linear_pairs_is_the_shared_one(dim):
     assert mle_dimension(f).mean == pytest.approx(2, abs=0.4)
     assert mle_dimension(g).mean == pytest.approx(2, abs=0.4)
     # The best match of 2,000 is the partner for a third of the cells; guessing finds one.
-    assert np.mean(rivals(f, g) == 0) > 0.25
+    assert np.mean(search(f, g).ranks.rivals == 0) > 0.25
     assert temperatures[-1] < 0.1
 
 

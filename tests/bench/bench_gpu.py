@@ -23,7 +23,7 @@ from sharedim import passes
 from sharedim.devices import choose_device
 from sharedim.engine import StackEngine
 from sharedim.recipes import PAPER
-from sharedim.retrieval import top_share_matching
+from sharedim.retrieval import search, top_share_size
 from sharedim.splits import split_cells
 from sharedim.stacks import PairShape
 from sharedim.training import prepare_stack
@@ -186,7 +186,7 @@ class Bench:
                 )[model].cpu().numpy()
                 for encoder, side in zip(engine.encoders, (self.rna, self.prot), strict=True)
             )  # fmt: skip
-            scores.append(top_share_matching(f, g))
+            scores.append(search(f, g).ranks.share_within(top_share_size(len(f))))
         return scores[0], scores[1]
 
 

@@ -95,23 +95,27 @@ def score_block(
     cosine = recipe["similarity"] == "cosine"
     for model, seed in enumerate(block.header["seeds"]):
         split = split_cells(len(rna), seed, test_cells)
-
-        def encoded(cells: np.ndarray, model: int = model) -> list[np.ndarray]:
-            return [
-                representations(block, model, name, features[cells])
-                for name, features in (("rna", rna), ("prot", prot))
-            ]
-
+        pairs = {
+            part: _pair(block, model, rna[cells], prot[cells])
+            for part, cells in vars(split).items()
+        }
         # Chosen on cells whose pairs are neither trained on nor scored.
-        temperature = best_temperature(*_compared(*encoded(split.normaliser), cosine=cosine))
+        temperature = best_temperature(*_compared(*pairs["normaliser"], cosine=cosine))
         for name, cells in (("train", split.train), ("test", split.test)):
             known = labels.iloc[cells].reset_index(drop=True)
-            scores = score_pair(*encoded(cells), known, cosine=cosine, temperature=temperature)
+            scores = score_pair(*pairs[name], known, cosine=cosine, temperature=temperature)
             rows.extend((recipe["name"], dim, seed, name, *score) for score in scores)
         if "temperature" in block.tensors:
             temperature = float(block.tensors["temperature"][model])
             rows.append((recipe["name"], dim, seed, "train", "temperature", temperature, math.nan))
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+
+
+def _pair(
+    block: ModelBlock, model: int, rna: np.ndarray, prot: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Encode both modalities of the same cells with one model of a block."""
+    return representations(block, model, "rna", rna), representations(block, model, "prot", prot)
 
 
 def _compared(f: np.ndarray, g: np.ndarray, *, cosine: bool) -> tuple[np.ndarray, np.ndarray]:

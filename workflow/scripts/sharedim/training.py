@@ -197,7 +197,7 @@ def prepare_stack(
     shape: PairShape,
     recipe: ContrastiveRecipe,
     device: torch.device,
-    test_cells: np.ndarray | None,
+    test_cells: np.ndarray | None = None,
 ) -> tuple[StackCells, StackState]:
     """Gather the cells of a stack, and its untrained models unless it is one that goes on."""
     started = isinstance(stack, StackState)

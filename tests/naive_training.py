@@ -73,6 +73,8 @@ def naive_training(rna, prot, split, engine, model, recipe):
             normaliser_cells=len(split.normaliser), batch_size=size, device=torch.device("cpu"),
         )  # fmt: skip
         order = np.arange(len(split.train)) if draws.order is None else draws.order[0].numpy()
+        if batch == 0:
+            noise = draws.noise
         rows = split.train[order[batch * size : (batch + 1) * size]]
         norm_rows = split.normaliser
         if draws.normaliser is not None:
@@ -80,10 +82,14 @@ def naive_training(rna, prot, split, engine, model, recipe):
         outputs, norms = [], []
         for side, (cells, tensors) in enumerate(zip(sides, networks, strict=True)):
             kept, scale = None, 1.0
+            seen = cells[rows]
+            if noise is not None:
+                drawn = torch.empty_like(seen).normal_(generator=noise[0])
+                seen = seen + engine.state.input_noise[model, side] * drawn
             if draws.dropout is not None:
                 kept = draws.dropout[batch, side, :, 0] >= keep_from
                 scale = 256 / (256 - keep_from)
-            outputs.append(encode(tensors, cells[rows], recipe.hidden_layers, kept, scale))
+            outputs.append(encode(tensors, seen, recipe.hidden_layers, kept, scale))
             norms.append(encode(tensors, cells[norm_rows], recipe.hidden_layers).norm(dim=1).mean())
         if recipe.similarity == "cosine":
             similarity = normalize(outputs[0], dim=1) @ normalize(outputs[1], dim=1).T

@@ -11,7 +11,7 @@ from sharedim.draws import draw_epoch, dropout_threshold, samples_normaliser
 from sharedim.engine import StackEngine
 from sharedim.recipes import PAPER, PAPER_SAMPLED
 from sharedim.splits import split_cells
-from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
+from sharedim.stacks import PairShape, StackCells, StackState, initial_models
 
 BUSY = replace(PAPER_SAMPLED, reshuffle=True, dropout=0.3, normaliser_cells=50)
 
@@ -79,9 +79,8 @@ def test_the_mean_norm_of_drawn_cells_is_unbiased():
     split = split_cells(len(rna), 0)
     cells = StackCells.gather(rna, prot, [split], torch.device("cpu"))
     shape = PairShape.of(rna.shape[1], prot.shape[1], 4, BUSY)
-    state = StackState.start(
-        [0], initial_parameters([0], shape, cells, BUSY), 400, keeps_best=False
-    )
+    models = initial_models([0], shape, cells, BUSY)
+    state = StackState.start([0], *models, 400, keeps_best=False)
     engine = StackEngine(cells, state, shape, BUSY)
     exact = engine.norm_passes[0].mean(cells.normaliser[0]).item()
     norms = engine.norm_passes[0].encode(cells.normaliser[0]).norm(dim=2)[0]

@@ -11,11 +11,11 @@ from simulated_pairs import paired_features
 from torch.nn.functional import normalize
 
 from sharedim import engine as engine_module
-from sharedim.cca import fit_cca
+from sharedim.cca import confirmed_cca
 from sharedim.engine import StackEngine, learning_rate_at, temperature_of
 from sharedim.recipes import PAPER, ContrastiveRecipe
 from sharedim.splits import split_cells
-from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
+from sharedim.stacks import PairShape, StackCells, StackState, initial_models
 
 QUICK = replace(PAPER, name="quick", epochs=3, learning_rate=1e-3, batch_size=64)
 
@@ -25,8 +25,8 @@ def quick_engine(recipe=QUICK, seeds=(0, 1), dim=4, dtype=np.float64):
     splits = [split_cells(len(rna), seed) for seed in seeds]
     cells = StackCells.gather(rna, prot, splits, torch.device("cpu"))
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
-    parameters = initial_parameters(list(seeds), shape, cells, recipe)
-    state = StackState.start(list(seeds), parameters, recipe.epochs, keeps_best=False)
+    models = initial_models(list(seeds), shape, cells, recipe)
+    state = StackState.start(list(seeds), *models, recipe.epochs, keeps_best=False)
     return StackEngine(cells, state, shape, recipe)
 
 
@@ -58,14 +58,13 @@ def test_what_is_seen_after_an_epoch():
 
 
 def test_the_start_from_cca_is_cca():
-    recipe = replace(QUICK, start="cca", linear_skip=True, start_ridge=0.2)
+    recipe = replace(QUICK, start="cca", linear_skip=True)
     engine = quick_engine(recipe)
     rna, prot = (side.astype(np.float64) for side in paired_features())
     train = split_cells(len(rna), 1).train
-    x_weight, y_weight, _ = fit_cca(rna[train], prot[train], 4, 0.2)
-    for encoder, side, weight in zip(
-        engine.encoders, (rna, prot), (x_weight, y_weight), strict=True
-    ):
+    linear = confirmed_cca(rna[train], prot[train], 4)
+    weights = linear.x_weight, linear.y_weight
+    for encoder, side, weight in zip(engine.encoders, (rna, prot), weights, strict=True):
         found = encoder.encode(torch.from_numpy(side)[None].expand(2, -1, -1))[1]
         expected = (side - side[train].mean(axis=0)) @ weight.T
         # The starting weights are drawn and stored in single precision.

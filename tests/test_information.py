@@ -68,7 +68,18 @@ def test_the_best_temperature_is_best():
 def test_too_few_cells_have_no_bound():
     f, g = representations(cells=PAIRS - 1)
     assert math.isnan(infonce_nats(f, g, 1.0))
-    assert best_temperature(f, g) == 1.0
+
+
+def test_few_cells_still_have_a_best_temperature():
+    f, g = representations(cells=PAIRS - 50)
+    best = best_temperature(f, g)
+    losses = {
+        t: -np.log(softmax_of_partners(f @ g.T / t)).mean() for t in (best / 2, best, 2 * best)
+    }
+    losses = {
+        t: loss - np.log(softmax_of_partners(g @ f.T / t)).mean() for t, loss in losses.items()
+    }
+    assert min(losses, key=losses.get) == best
 
 
 def test_the_match_score_is_the_mean_probability_of_partners(monkeypatch):

@@ -24,6 +24,7 @@ ENGINE = {
     "encoders",
     "engine",
     "errors",
+    "lengths",
     "losses",
     "passes",
     "quantities",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sharedim import retrieval
+from sharedim.lengths import unit_length
 from sharedim.retrieval import (
     UNKNOWN,
     accuracy,
@@ -12,7 +13,6 @@ from sharedim.retrieval import (
     macro_f1,
     search,
     top_share_size,
-    unit_length,
 )
 
 

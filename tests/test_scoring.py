@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sharedim.baselines import fit_cca_seeds
+from sharedim.baselines import fit_linear_seeds
 from sharedim.checkpoints import ModelBlock
 from sharedim.dimension import mle_dimension
+from sharedim.lengths import unit_length
 from sharedim.recipes import CCA, PAPER, as_record
-from sharedim.retrieval import unit_length
 from sharedim.scoring import representations, score_block, score_pair
 from sharedim.splits import split_cells
 from sharedim.tables import SCORE_COLUMNS
@@ -22,7 +22,9 @@ def scored():
     prot = (z @ rng.normal(size=(3, 5)) + 0.3 * rng.normal(size=(900, 5))).astype(np.float32)
     labels = pd.DataFrame({"type": np.where(z[:, 0] > 0, "up", "down").astype(object)})
     labels.loc[:99, "type"] = None
-    models = [tensors for _, tensors in fit_cca_seeds(rna, prot, recipe=CCA, dim=3, seeds=[4, 5])]
+    models = [
+        tensors for _, tensors in fit_linear_seeds(rna, prot, recipe=CCA, dim=3, seeds=[4, 5])
+    ]
     stacked = {name: np.stack([model[name] for model in models]) for name in models[0]}
     block = ModelBlock(stacked, {"recipe": as_record(CCA), "dim": 3, "seeds": [4, 5]})
     return rna, prot, labels, block, score_block(block, rna, prot, labels)
@@ -55,7 +57,7 @@ def test_the_table_is_long_and_complete(scored):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_scores_are_those_of_the_seeds_own_cells(scored, split):
     rna, prot, labels, block, scores = scored
-    cells = getattr(split_cells(900, 5), split)
+    cells = getattr(split_cells(900, 5, None, CCA.validation_share), split)
     f = rna[cells] @ block.tensors["rna.0.weight"][1].T + block.tensors["rna.0.bias"][1]
     g = prot[cells] @ block.tensors["prot.0.weight"][1].T + block.tensors["prot.0.bias"][1]
     where = {"seed": 5, "split": split}
@@ -82,9 +84,8 @@ def test_scores_are_those_of_the_seeds_own_cells(scored, split):
 
 def test_representations_are_divided_by_the_mean_norm(scored):
     rna, _, _, block, _ = scored
-    norm = np.linalg.norm(
-        representations(block, 0, "rna", rna[split_cells(900, 4).normaliser]), axis=1
-    )
+    cells = split_cells(900, 4, None, CCA.validation_share).normaliser
+    norm = np.linalg.norm(representations(block, 0, "rna", rna[cells]), axis=1)
     assert norm.mean() == pytest.approx(1, rel=1e-5)
 
 

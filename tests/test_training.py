@@ -17,7 +17,7 @@ from sharedim.errors import InputError
 from sharedim.recipes import PAPER, ContrastiveRecipe
 from sharedim.retrieval import search
 from sharedim.splits import Split, split_cells
-from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
+from sharedim.stacks import PairShape, StackCells, StackState, initial_models
 from sharedim.threads import SharedEngine
 from sharedim.training import epochs_of, train_seeds
 
@@ -25,14 +25,15 @@ QUICK = replace(PAPER, name="quick", epochs=25, learning_rate=1e-3, batch_size=6
 
 
 def engine_for(rna, prot, splits, recipe, dim, parameters=None):
-    """Return an engine on chosen splits, from chosen parameters or those of seeds 0, 1, ..."""
+    """Return an engine on chosen splits, from chosen parameters or the models of seeds 0, 1, ..."""
     seeds = list(range(len(splits)))
     cells = StackCells.gather(rna, prot, splits, torch.device("cpu"))
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
-    if parameters is None:
-        parameters = initial_parameters(seeds, shape, cells, recipe)
+    models = initial_models(seeds, shape, cells, recipe)
+    if parameters is not None:
+        models = parameters, models[1]
     epochs = epochs_of(recipe, len(splits[0].train))
-    state = StackState.start(seeds, parameters, epochs, keeps_best=False)
+    state = StackState.start(seeds, *models, epochs, keeps_best=False)
     return StackEngine(cells, state, shape, recipe)
 
 
@@ -75,8 +76,9 @@ OPTIONS = {
     "narrow and shallow": {"hidden_width": 9, "hidden_layers": 1},
     "linear": {"hidden_layers": 0},
     "skip": {"linear_skip": True},
-    "from cca": {"linear_skip": True, "start": "cca", "start_ridge": 0.01},
+    "from cca": {"linear_skip": True, "start": "cca"},
     "linear from cca": {"hidden_layers": 0, "start": "cca"},
+    "input noise": {"linear_skip": True, "start": "cca", "input_noise": True},
     "cosine": {"similarity": "cosine"},
     "sampled normaliser": {"normaliser_cells": 40},
     "rna to prot": {"loss": "rna_to_prot"},

@@ -17,7 +17,7 @@ from naive import naive_step
 from sharedim.devices import MODELS_PER_STACK
 from sharedim.recipes import PAPER, ContrastiveRecipe
 from sharedim.splits import Split
-from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
+from sharedim.stacks import PairShape, StackCells, StackState, initial_models
 from sharedim.threads import SharedEngine
 
 FEATURES = (200, 24)
@@ -37,8 +37,9 @@ def engine_of(recipe: ContrastiveRecipe, models: int, steps: int) -> SharedEngin
     cells = StackCells.gather(rna, prot, [split] * models, torch.device("cpu"))
     shape = PairShape.of(*FEATURES, DIM, recipe)
     seeds = list(range(models))
-    parameters = initial_parameters(seeds, shape, cells, recipe)
-    state = StackState.start(seeds, parameters, recipe.epochs, keeps_best=False)
+    state = StackState.start(
+        seeds, *initial_models(seeds, shape, cells, recipe), recipe.epochs, keeps_best=False
+    )
     return SharedEngine(cells, state, shape, recipe)
 
 

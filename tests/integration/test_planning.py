@@ -32,12 +32,12 @@ def test_the_default_plan(checkout):
     plan = checkout.snakemake("-n")
     assert plan.code == 0, plan.text
     once = dict.fromkeys(ONCE, 1)
-    assert plan.jobs == once | {"train_encoders": 8, "fit_cca": 8, "score_models": 2}
+    assert plan.jobs == once | {"train_encoders": 16, "fit_baselines": 8, "score_models": 3}
 
 
 def test_the_papers_grid_is_60_blocks(checkout):
     plan = checkout.snakemake("-n", "--configfile", "config/paper.yaml")
-    assert plan.jobs["train_encoders"] == plan.jobs["fit_cca"] == 30
+    assert plan.jobs["train_encoders"] == plan.jobs["fit_baselines"] == 30
 
 
 def test_both_entries_plan_the_same_jobs(checkout):
@@ -55,7 +55,7 @@ def test_keys_on_the_command_line(checkout, small_file):
     assert plan.code == 0, plan.text
     assert plan.jobs["train_encoders"] == 3 * 2
     assert "simulate_cells" not in plan.jobs
-    assert "fit_cca" not in plan.jobs
+    assert "fit_baselines" not in plan.jobs
     assert "results/small/report.html" in plan.text
 
 
@@ -85,7 +85,7 @@ def test_several_datasets_in_one_run(checkout, tmp_path):
     plan = checkout.snakemake("-n", "--configfile", str(config))
     assert plan.code == 0, plan.text
     assert plan.jobs["simulate_cells"] == plan.jobs["write_report"] == 2
-    assert plan.jobs["fit_cca"] == 2
+    assert plan.jobs["fit_baselines"] == 2
 
 
 def test_odd_file_names(checkout, small_file, tmp_path):
@@ -112,7 +112,7 @@ def test_a_configuration_in_the_working_directory_comes_first(checkout, tmp_path
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.yaml").write_text("dims: [2, 3]\nrecipes: [cca]\n")
     plan = checkout.snakemake("-n", "--directory", str(tmp_path))
-    assert plan.jobs["fit_cca"] == 2
+    assert plan.jobs["fit_baselines"] == 2
     assert "train_encoders" not in plan.jobs
 
 
@@ -122,7 +122,7 @@ def test_relative_paths_count_from_where_the_command_was_typed(checkout, small_f
     typed_beside = ("--config", "h5mu=small.h5mu", "dims=2")
     plan = checkout.snakemake(*arguments, *typed_beside, cwd=small_file.parent)
     assert plan.code == 0, plan.text
-    assert plan.jobs["fit_cca"] == 1
+    assert plan.jobs["fit_baselines"] == 1
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_relative_paths_count_from_where_the_command_was_typed(checkout, small_f
         (["harmony=true", "fit_features_on=without_test_cells"], "harmony corrects all cells together"),
         (["dims=[1,64]"], "configuration: dims: 64 is above 50, the width of the encoders' hidden layers"),
         (["dmis=[1]"], "configuration: unknown key 'dmis'; did you mean 'dims'?"),
-        (["recipes=[papr]"], "configuration: recipes: 'papr' is not one of ['paper', 'paper_sampled', 'cca']"),
+        (["recipes=[papr]"], "configuration: recipes: 'papr' is not one of ['tuned', 'paper', 'paper_sampled', 'permuted', 'cca', 'pca']"),
         (["seeds=0"], "configuration: seeds: 0 is less than the minimum of 1"),
     ],
 )  # fmt: skip

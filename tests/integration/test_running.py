@@ -155,7 +155,7 @@ def test_an_edited_loss_retrains_the_encoders_and_fits_no_baseline(finished):
     with edited(finished, "losses.py"):
         jobs = plan(finished).jobs
     assert jobs["train_encoders"] == 5
-    assert "fit_cca" not in jobs
+    assert "fit_baselines" not in jobs
     assert "preprocess_cells" not in jobs
 
 
@@ -163,7 +163,7 @@ def test_adding_a_seed_trains_one_model_per_dimension_and_recipe(finished, resul
     before = pd.read_csv(results / "scores.tsv", sep="\t")
     done = finished.snakemake("--cores", "2", "--configfile", "tiny.yaml", "--config", "seeds=3")
     assert done.code == 0, done.text
-    for rule in ("train_encoders/paper", "fit_cca"):
+    for rule in ("train_encoders/paper", "fit_baselines"):
         for dim in (1, 2, 3, 4, 6):
             log = log_of(finished, *rule.split("/"), f"dim{dim}", "seeds0-2.log")
             assert "taken over, already finished: seeds [0, 1]" in log
@@ -296,7 +296,7 @@ def test_whole_donors_held_out_of_everything(checkout, small_cells, tmp_path):
     assert "the same for every seed" in page
     # Other test cells are other models.
     other = checkout.snakemake("-n", *run, "--config", "test_batches=c", cwd=tmp_path)
-    assert other.jobs["train_encoders"] == other.jobs["fit_cca"] == 1
+    assert other.jobs["train_encoders"] == other.jobs["fit_baselines"] == 1
 
 
 def test_an_environment_under_a_path_with_a_space(checkout, small_file, tmp_path):

@@ -43,7 +43,7 @@ SIMULATED = [name for name, dataset in DATASETS.items() if "simulate" in dataset
 CHOSEN = {dataset["dataset"] for dataset in DATASETS.values() if "dataset" in dataset}
 NOTHING = "(?!)"
 SEED_BLOCKS = configuration.seed_blocks(config["seeds"])
-CLOSED_FORMS = {"cca"}
+CLOSED_FORMS = {"cca", "pca"}
 
 
 wildcard_constraints:

@@ -32,13 +32,17 @@ rule score_models:
         runtime=720,
     params:
         code=code_hash(
+            "cca.py",
             "checkpoints.py",
             "dimension.py",
             "encoders.py",
             "geometry.py",
             "information.py",
+            "lengths.py",
+            "neighbours.py",
             "retrieval.py",
             "scoring.py",
+            "shared.py",
             "splits.py",
             "tables.py",
         ),

@@ -6,7 +6,7 @@ which is no declared output since Snakemake deletes those of failed and rerun jo
 
 
 # Closed forms have a rule of their own, so that a change to them retrains nothing.
-ruleorder: fit_cca > train_encoders
+ruleorder: fit_baselines > train_encoders
 
 
 rule train_encoders:
@@ -37,6 +37,7 @@ rule train_encoders:
             "draws.py",
             "encoders.py",
             "engine.py",
+            "lengths.py",
             "losses.py",
             "passes.py",
             "quantities.py",
@@ -50,17 +51,19 @@ rule train_encoders:
         "../scripts/train_encoders.py"
 
 
-rule fit_cca:
+rule fit_baselines:
     input:
         rna="<results>/{dataset}/features/rna.npy",
         prot="<results>/{dataset}/features/prot.npy",
         test_cells="<results>/{dataset}/features/test_cells.npy",
     output:
-        models="<results>/{dataset}/models/cca/dim{dim}/seeds{seeds}.safetensors",
+        models="<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
+    wildcard_constraints:
+        recipe="|".join(CLOSED_FORMS),
     log:
-        "<logs>/{dataset}/fit_cca/dim{dim}/seeds{seeds}.log",
+        "<logs>/{dataset}/fit_baselines/{recipe}/dim{dim}/seeds{seeds}.log",
     benchmark:
-        "<benchmarks>/{dataset}/fit_cca/dim{dim}/seeds{seeds}.tsv"
+        "<benchmarks>/{dataset}/fit_baselines/{recipe}/dim{dim}/seeds{seeds}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -69,7 +72,7 @@ rule fit_cca:
         runtime=30,
     params:
         seeds=seeds_of,
-        engine=code_hash("baselines.py", "cca.py", "retrieval.py", "splits.py"),
+        engine=code_hash("baselines.py", "cca.py", "lengths.py", "splits.py"),
         code=code_hash("checkpoints.py", "recipes.py"),
     script:
-        "../scripts/fit_cca.py"
+        "../scripts/fit_baselines.py"

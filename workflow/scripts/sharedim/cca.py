@@ -2,24 +2,145 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import torch
+
+from sharedim.lengths import unit_length
+
+RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+# Cells by whose pairs a ridge is chosen: similarities grow with their square.
+COMPARED_CELLS = 2000
+FOLDS = 5
+# Beyond it a weight would grow without bound.
+STRONGEST = 0.99
 
 
-def _inverse_square_root(covariance: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors / np.sqrt(values)) @ vectors.T
+@dataclass(frozen=True)
+class CanonicalPairs:
+    """Directions in which two modalities correlate, the strongest first.
+
+    Attributes
+    ----------
+    x : ndarray, shape (min(dx, dy), dx)
+        Directions of the first modality; its variates have unit variance but for the ridge.
+    y : ndarray, shape (min(dx, dy), dy)
+        Those of the second.
+    correlations : ndarray, shape (min(dx, dy),)
+        Canonical correlations (shrunk by the ridge), in falling order.
+    x_mean : ndarray, shape (dx,)
+    y_mean : ndarray, shape (dy,)
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    correlations: np.ndarray
+    x_mean: np.ndarray
+    y_mean: np.ndarray
+
+    def weights(self, dim: int, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return linear encoders to a number of dimensions, the variates weighted.
+
+        Weighted by the square roots of the correlations S, they are
+        ``f(x) = S^(1/2) U^T Cxx^(-1/2) x`` and ``g(y) = S^(1/2) V^T Cyy^(-1/2) y``, where
+        ``Cxx^(-1/2) Cxy Cyy^(-1/2) = U S V^T``: their inner product is ``x^T A y`` with the A that
+        minimises the population CLIP loss of linear encoders on Gaussian pairs (arXiv 2505.24134).
+
+        Parameters
+        ----------
+        dim : int
+            Directions kept. Beyond min(dx, dy) there are none: the rest are zero.
+        strength : ndarray, shape (min(dx, dy),)
+            What each variate is multiplied by.
+
+        Returns
+        -------
+        x_weight : ndarray, shape (dim, dx)
+        y_weight : ndarray, shape (dim, dy)
+        """
+        kept = min(dim, len(self.correlations))
+        weights = []
+        for directions in (self.x, self.y):
+            weight = np.zeros((dim, directions.shape[1]))
+            weight[:kept] = strength[:kept, None] * directions[:kept]
+            weights.append(weight)
+        return weights[0], weights[1]
 
 
-def fit_cca(
-    x: np.ndarray, y: np.ndarray, dim: int, ridge: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit correlation-weighted canonical correlation analysis in closed form.
+class PairedCovariance:
+    """The covariances of two modalities, decomposed once for all ridges.
 
-    With ``K = Cxx^(-1/2) Cxy Cyy^(-1/2) = U S V^T`` the encoders are
-    ``f(x) = S^(1/2) U^T Cxx^(-1/2) x`` and ``g(y) = S^(1/2) V^T Cyy^(-1/2) y``, cut to ``dim``
-    directions. Their inner product is ``x^T A y`` with the A that minimises the population CLIP
-    loss of linear encoders on Gaussian pairs (arXiv 2505.24134): canonical variates, each
-    weighted by its correlation.
+    Parameters
+    ----------
+    x : ndarray, shape (n, dx)
+        First modality.
+    y : ndarray, shape (n, dy)
+        Second modality, the same cells.
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
+        self.means = x.mean(axis=0), y.mean(axis=0)
+        x, y = x - self.means[0], y - self.means[1]
+        self.cross = x.T @ y / len(x)
+        self.own = [np.linalg.eigh(side.T @ side / len(side)) for side in (x, y)]
+
+    def canonical_pairs(self, ridge: float) -> CanonicalPairs:
+        """Find the directions in which the modalities correlate.
+
+        Parameters
+        ----------
+        ridge : float
+            Added to each covariance, as a share of its mean variance.
+        """
+        x_root, y_root = (
+            (vectors / np.sqrt(values + ridge * values.mean())) @ vectors.T
+            for values, vectors in self.own
+        )
+        u, correlations, vt = np.linalg.svd(x_root @ self.cross @ y_root, full_matrices=False)
+        return CanonicalPairs(u.T @ x_root, vt @ y_root, correlations, *self.means)
+
+
+def canonical_pairs(x: np.ndarray, y: np.ndarray, ridge: float) -> CanonicalPairs:
+    """Find the directions in which two modalities correlate; see `PairedCovariance`."""
+    return PairedCovariance(x, y).canonical_pairs(ridge)
+
+
+@dataclass(frozen=True)
+class LinearStart:
+    """A linear pair of encoders of which only what cells left out confirm is kept.
+
+    Attributes
+    ----------
+    ridge : float
+        The ridge that matched best the cells left out.
+    correlations : ndarray, shape (min(dx, dy),)
+        Of each pair of variates on cells left out, the mean over the folds.
+    x_weight : ndarray, shape (dim, dx)
+    y_weight : ndarray, shape (dim, dy)
+    x_bias : ndarray, shape (dim,)
+    y_bias : ndarray, shape (dim,)
+    """
+
+    ridge: float
+    correlations: np.ndarray
+    x_weight: np.ndarray
+    y_weight: np.ndarray
+    x_bias: np.ndarray
+    y_bias: np.ndarray
+
+
+def confirmed_cca(
+    x: np.ndarray, y: np.ndarray, dim: int, ridges: tuple[float, ...] = RIDGES
+) -> LinearStart:
+    """Fit CCA whose ridge and weights are cross-validated.
+
+    Canonical correlations of the cells that directions were fitted to are too large, in noise as in
+    signal, so that weighting by them lets noise in. Here five folds of the cells are left out in
+    turn. Each pair of variates is weighted by ``sqrt(r / (1 - r^2))``, r being its mean correlation
+    on the cells left out, at least one standard error: with the square of this weight, the product
+    of two Gaussian variates of correlation r enters their log-likelihood ratio. The ridge is the
+    one under which cells left out match best by the cosine of what is weighted so.
 
     Parameters
     ----------
@@ -28,29 +149,77 @@ def fit_cca(
     y : ndarray, shape (n, dy)
         Second modality, the same cells.
     dim : int
-        Directions kept. Beyond min(dx, dy) there are none: the rest are zero.
-    ridge : float
-        Added to each covariance, as a share of its mean variance.
-
-    Returns
-    -------
-    x_weight : ndarray, shape (dim, dx)
-    y_weight : ndarray, shape (dim, dy)
-    correlations : ndarray, shape (min(dim, dx, dy),)
-        Canonical correlations (shrunk by the ridge), in falling order.
+        Directions kept.
+    ridges : tuple of float
+        Candidates, as shares of each modality's mean variance.
     """
-    x = x - x.mean(axis=0)
-    y = y - y.mean(axis=0)
-    cxx, cyy, cxy = x.T @ x / len(x), y.T @ y / len(y), x.T @ y / len(x)
-    cxx += ridge * np.trace(cxx) / len(cxx) * np.eye(len(cxx))
-    cyy += ridge * np.trace(cyy) / len(cyy) * np.eye(len(cyy))
-    x_root, y_root = _inverse_square_root(cxx), _inverse_square_root(cyy)
-    u, correlations, vt = np.linalg.svd(x_root @ cxy @ y_root, full_matrices=False)
+    variates = _left_out_variates(x, y, ridges)
+    candidates = []
+    for ridge, folds in zip(ridges, variates, strict=True):
+        correlations = np.mean([correlation(f, g) for f, g in folds], axis=0)
+        # A direction of weight 0 in both encoders has no gradient, so that training could never
+        # use it.
+        confirmed = np.clip(correlations, 1 / np.sqrt(len(x)), STRONGEST)
+        strength = np.sqrt(confirmed / (1 - confirmed**2))
+        closer = [
+            share_closer(*(unit_length(strength[:dim] * side[:, :dim]) for side in pair))
+            for pair in folds
+        ]
+        candidates.append((float(np.mean(closer)), ridge, correlations, strength))
+    _, ridge, correlations, strength = min(candidates, key=lambda candidate: candidate[0])
+    pairs = canonical_pairs(x, y, ridge)
+    x_weight, y_weight = pairs.weights(dim, strength)
+    return LinearStart(
+        ridge=ridge,
+        correlations=correlations,
+        x_weight=x_weight,
+        y_weight=y_weight,
+        x_bias=-x_weight @ pairs.x_mean,
+        y_bias=-y_weight @ pairs.y_mean,
+    )
 
-    kept = min(dim, len(correlations))
-    strength = np.sqrt(correlations[:kept])[:, None]
-    x_weight = np.zeros((dim, x.shape[1]))
-    y_weight = np.zeros((dim, y.shape[1]))
-    x_weight[:kept] = strength * (u[:, :kept].T @ x_root)
-    y_weight[:kept] = strength * (vt[:kept] @ y_root)
-    return x_weight, y_weight, correlations[:kept]
+
+def _left_out_variates(
+    x: np.ndarray, y: np.ndarray, ridges: tuple[float, ...]
+) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    """Return, for each ridge and fold, the canonical variates of the cells left out."""
+    # Cells come in random order already: every fold is a fair sample.
+    fold = np.arange(len(x)) % FOLDS
+    variates = [[] for _ in ridges]
+    for left_out in range(FOLDS):
+        held = fold == left_out
+        covariance = PairedCovariance(x[~held], y[~held])
+        for ridge, folds in zip(ridges, variates, strict=True):
+            pairs = covariance.canonical_pairs(ridge)
+            folds.append(
+                ((x[held] - pairs.x_mean) @ pairs.x.T, (y[held] - pairs.y_mean) @ pairs.y.T)
+            )
+    return variates
+
+
+def correlation(f: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """Return the correlation of each column of f with that of g; 0 where one is constant."""
+    f, g = f - f.mean(axis=0), g - g.mean(axis=0)
+    size = np.sqrt((f**2).sum(axis=0) * (g**2).sum(axis=0))
+    return (f * g).sum(axis=0) / np.where(size > 0, size, 1)
+
+
+def share_closer(f: np.ndarray, g: np.ndarray) -> float:
+    """Return the share of cells that are more similar than the partner, ties counted half.
+
+    FOSCTTM (Liu et al. 2019), the mean of both directions, by inner product, on the first
+    `COMPARED_CELLS` cells at most: a smooth score to choose by, where few cells make shares of
+    hits jump.
+
+    Parameters
+    ----------
+    f, g : ndarray, shape (n, d)
+        Representations of the same cells.
+    """
+    left, right = (torch.as_tensor(side[:COMPARED_CELLS], dtype=torch.float32) for side in (f, g))
+    similarity = left @ right.T
+    partner = similarity.diagonal()
+    closer = 0.0
+    for own in (partner[:, None], partner[None, :]):
+        closer += (similarity > own).sum().item() + (similarity >= own).sum().item() - len(left)
+    return closer / (4 * len(left) * max(1, len(left) - 1))

@@ -28,11 +28,15 @@ class EpochDraws:
         Rows of the normaliser cells of each step, drawn with replacement.
     dropout : Tensor of uint8, shape (batches, 2, layers, S, width, B)
         Uniform on 0 to 255, for both modalities.
+    noise : list of torch.Generator, length S, or None
+        Where each model's noise comes from, step by step and RNA before protein: too many numbers
+        to draw before they are needed.
     """
 
     order: torch.Tensor | None
     normaliser: torch.Tensor | None
     dropout: torch.Tensor | None
+    noise: list[torch.Generator] | None
 
 
 def draw_epoch(
@@ -48,7 +52,7 @@ def draw_epoch(
     """Draw one epoch's order, normaliser cells and dropout for each seed."""
     batches = train_cells // batch_size
     sampled = samples_normaliser(recipe, normaliser_cells)
-    orders, samples, dropouts = [], [], []
+    orders, samples, dropouts, generators = [], [], [], []
     for seed in seeds:
         rng = np.random.default_rng([seed, epoch])
         if recipe.reshuffle:
@@ -59,10 +63,13 @@ def draw_epoch(
         if recipe.dropout and recipe.hidden_layers:
             shape = (batches, 2, recipe.hidden_layers, recipe.hidden_width, batch_size)
             dropouts.append(_bytes(shape, int(rng.integers(2**63)), device))
+        if recipe.input_noise:
+            generators.append(torch.Generator(device).manual_seed(int(rng.integers(2**63))))
     return EpochDraws(
         order=torch.stack(orders).to(device) if orders else None,
         normaliser=torch.stack(samples, dim=1).to(device) if samples else None,
         dropout=torch.stack(dropouts, dim=3) if dropouts else None,
+        noise=generators or None,
     )
 
 

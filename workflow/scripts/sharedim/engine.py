@@ -34,7 +34,9 @@ def temperature_of(scale: torch.Tensor, recipe: ContrastiveRecipe) -> torch.Tens
     Where it is not learned, s has no part in it.
     """
     grown = torch.exp(recipe.temperature_multiplier * scale) if recipe.learn_temperature else 1.0
-    return torch.zeros_like(scale) + recipe.initial_temperature * grown + recipe.temperature_floor
+    # Where the recipe leaves it open, s alone says how the models start.
+    initial = 1.0 if recipe.initial_temperature is None else recipe.initial_temperature
+    return torch.zeros_like(scale) + initial * grown + recipe.temperature_floor
 
 
 def learning_rate_at(step: int, steps: int, recipe: ContrastiveRecipe) -> float:
@@ -100,6 +102,8 @@ class StackEngine:
         if self.step_cells < self.normaliser_cells:
             shapes = [(models, self.step_cells, side.shape[2]) for side in self.cells.normaliser]
             self.sample = [new(shape) for shape in shapes]
+        if recipe.input_noise:
+            self.noise = [torch.empty_like(batch[..., :-1]) for batch in self.batch]
         self.kept, self.kept_scale = [None, None], 1.0
         if recipe.dropout and recipe.hidden_layers:
             layers = (2, recipe.hidden_layers, models, recipe.hidden_width, self.batch_size)
@@ -170,8 +174,17 @@ class StackEngine:
                 _select(train, draws.order[:, batch], self.batch[side])
             if draws.normaliser is not None:
                 _select(self.cells.normaliser[side], draws.normaliser[step], self.sample[side])
+            if draws.noise is not None:
+                self._add_noise(side, draws.noise)
         if draws.dropout is not None:
             torch.ge(draws.dropout[step], dropout_threshold(self.recipe), out=self.kept)
+
+    def _add_noise(self, side: int, generators: list[torch.Generator]) -> None:
+        """Add noise to the features of a batch, but not to its column of ones."""
+        noise = self.noise[side]
+        for own, generator in zip(noise, generators, strict=True):
+            own.normal_(generator=generator)
+        self.batch[side][..., :-1].addcmul_(noise, self.state.input_noise[:, side, None, None])
 
     @torch.no_grad()
     def _step(self) -> None:

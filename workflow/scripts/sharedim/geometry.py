@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sharedim.retrieval import unit_length
+from sharedim.lengths import unit_length
 
 # Pairs of cells grow with the square of these.
 UNIFORMITY_CELLS = 2000

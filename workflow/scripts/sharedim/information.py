@@ -34,15 +34,14 @@ def infonce_nats(f: np.ndarray, g: np.ndarray, temperature: float) -> float:
     float
         In nats; nan for fewer than `PAIRS` cells.
     """
-    groups = _groups(f, g)
-    return math.nan if groups is None else math.log(PAIRS) - _loss(*groups, temperature)
+    if len(f) < PAIRS:
+        return math.nan
+    return math.log(PAIRS) - _loss(*_groups(f, g, PAIRS), temperature)
 
 
 def best_temperature(f: np.ndarray, g: np.ndarray) -> float:
-    """Return the temperature at which `infonce_nats` is highest; 1 where there are too few cells."""
-    groups = _groups(f, g)
-    if groups is None:
-        return 1.0
+    """Return the temperature at which `infonce_nats` is highest, over smaller groups of few cells."""
+    groups = _groups(f, g, min(PAIRS, len(f)))
     found = minimize_scalar(
         lambda log_temperature: _loss(*groups, math.exp(log_temperature)),
         bounds=(LOWEST_LOG_TEMPERATURE, HIGHEST_LOG_TEMPERATURE),
@@ -74,14 +73,12 @@ def match_score(queries: np.ndarray, candidates: np.ndarray, temperature: float)
     return total / len(left)
 
 
-def _groups(f: np.ndarray, g: np.ndarray) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Divide cells into groups of `PAIRS`, in an order that says nothing of them."""
-    n_groups = len(f) // PAIRS
-    if not n_groups:
-        return None
-    order = np.random.default_rng(0).permutation(len(f))[: n_groups * PAIRS]
+def _groups(f: np.ndarray, g: np.ndarray, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Divide cells into groups of a size, in an order that says nothing of them."""
+    n_groups = len(f) // size
+    order = np.random.default_rng(0).permutation(len(f))[: n_groups * size]
     f, g = (
-        torch.as_tensor(side[order], dtype=torch.float32).reshape(n_groups, PAIRS, -1)
+        torch.as_tensor(side[order], dtype=torch.float32).reshape(n_groups, size, -1)
         for side in (f, g)
     )
     return f, g

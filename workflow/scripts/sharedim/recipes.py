@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 
@@ -24,10 +24,11 @@ class ContrastiveRecipe:
     linear_skip : bool
         Add a linear map of the input to the output.
     start : str
-        ``"random"``, or ``"cca"``: the linear part (the skip, or the only layer) starts as the
-        closed-form CCA of the training cells and the rest of the output at 0.
-    start_ridge : float
-        Ridge of that CCA, as a share of each modality's mean variance.
+        ``"random"``, or ``"cca"``: the linear part (the skip, or the only layer) starts as
+        `sharedim.cca.confirmed_cca` of the training cells and the rest of the output at 0.
+    input_noise : bool
+        Add noise to the features of each batch, with the variance of that CCA's ridge: to a linear
+        encoder the same as the ridge, and as much of a restraint to the rest.
     dropout : float
         Share of hidden values set to 0 in each step, rounded to 1/256; the rest are scaled up. The
         mean norms are those of the whole encoder.
@@ -42,8 +43,9 @@ class ContrastiveRecipe:
         `sharedim.losses.infonce`.
     learn_temperature : bool
         Whether s of the temperature ``exp(multiplier * s) + floor`` is learned.
-    initial_temperature : float
-        ``exp(multiplier * s)`` at the start.
+    initial_temperature : float or None
+        The temperature at the start, but for the floor. None takes the one at which the untrained
+        model has the least held-out loss.
     temperature_multiplier, temperature_floor : float
         Of the temperature.
     batch_size : int
@@ -66,6 +68,11 @@ class ContrastiveRecipe:
         Stop a model when its held-out loss (on the normaliser cells, whose pairs it is never
         trained on) has not improved for so many epochs, and keep the weights of the best epoch.
         None trains to the end and keeps the last.
+    validation_share : float or None
+        Share of the cells that are not tested that take the normaliser cells' part, as
+        `sharedim.splits.split_cells` says; None divides them as the paper does.
+    shuffle_pairs : bool
+        Train on wrong partners: the null, under which nothing is shared.
     """
 
     name: str
@@ -73,13 +80,13 @@ class ContrastiveRecipe:
     hidden_layers: int = 3
     linear_skip: bool = False
     start: Literal["random", "cca"] = "random"
-    start_ridge: float = 0.1
+    input_noise: bool = False
     dropout: float = 0.0
     similarity: Literal["inner_product", "cosine"] = "inner_product"
     normaliser_cells: int | None = 512
     loss: Literal["two_sided", "rna_to_prot", "prot_to_rna", "joint"] = "two_sided"
     learn_temperature: bool = True
-    initial_temperature: float = 1.0
+    initial_temperature: float | None = 1.0
     temperature_multiplier: float = 2.0
     temperature_floor: float = 1e-4
     batch_size: int = 256
@@ -92,6 +99,8 @@ class ContrastiveRecipe:
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: int = 0
     patience: int | None = None
+    validation_share: float | None = None
+    shuffle_pairs: bool = False
 
     def __post_init__(self) -> None:
         """Refuse choices that contradict each other."""
@@ -99,6 +108,13 @@ class ContrastiveRecipe:
             raise ValueError(
                 f"recipe {self.name}: start='cca' needs a linear part; set linear_skip=True or "
                 "hidden_layers=0"
+            )
+        if self.input_noise and self.start != "cca":
+            raise ValueError(f"recipe {self.name}: input_noise takes its size from start='cca'")
+        if self.initial_temperature is None and not self.learn_temperature:
+            raise ValueError(
+                f"recipe {self.name}: initial_temperature=None is found, not given; it needs "
+                "learn_temperature=True"
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(
@@ -115,36 +131,61 @@ class ContrastiveRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CCARecipe:
-    """Canonical correlation analysis in closed form, the linear baseline.
+class LinearRecipe:
+    """A linear baseline in closed form; see `sharedim.baselines`.
+
+    Its ridge and its similarity are chosen for each model by the validation cells.
 
     Attributes
     ----------
     name : str
         Name in paths, tables and plots.
-    ridges : tuple of float
-        Candidates for the ridge, as a share of each modality's mean variance; the one that
-        matches best on the normaliser cells is kept. Test cells are never seen.
-    similarity : str
-        ``"cosine"`` of the correlation-weighted variates: on held-out cells it matches better
-        than their inner product, in which cells far from the mean attract all others.
+    method : str
+        ``"cca"``, or ``"pca"``: each modality's principal components, with a linear map.
+    validation_share : float
+        As in `ContrastiveRecipe`.
     """
 
     name: str
-    ridges: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-    similarity: Literal["cosine"] = "cosine"
+    method: Literal["cca", "pca"]
+    validation_share: float = 0.15
 
+
+Recipe = ContrastiveRecipe | LinearRecipe
 
 PAPER = ContrastiveRecipe(name="paper", normaliser_cells=None)
 # Hardly to be told from `paper` in its scores, at a fraction of the work.
 PAPER_SAMPLED = ContrastiveRecipe(name="paper_sampled")
-CCA = CCARecipe(name="cca")
+# What each choice gains is tabled in docs/recipes.md.
+TUNED = ContrastiveRecipe(
+    name="tuned",
+    hidden_layers=1,
+    linear_skip=True,
+    start="cca",
+    input_noise=True,
+    dropout=0.3,
+    similarity="cosine",
+    initial_temperature=None,
+    batch_size=256,
+    reshuffle=True,
+    epochs=300,
+    optimiser="adamw",
+    learning_rate=3e-3,
+    weight_decay=1e-2,
+    warmup_steps=20,
+    patience=20,
+    validation_share=0.15,
+)
+# The null: whatever this finds is chance.
+PERMUTED = replace(TUNED, name="permuted", shuffle_pairs=True)
+CCA = LinearRecipe(name="cca", method="cca")
+PCA = LinearRecipe(name="pca", method="pca")
 
-RECIPES: dict[str, ContrastiveRecipe | CCARecipe] = {
-    recipe.name: recipe for recipe in (PAPER, PAPER_SAMPLED, CCA)
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (TUNED, PAPER, PAPER_SAMPLED, PERMUTED, CCA, PCA)
 }
 
 
-def as_record(recipe: ContrastiveRecipe | CCARecipe) -> dict:
+def as_record(recipe: Recipe) -> dict:
     """Return a recipe as plain values for file headers, checkpoint keys and the report."""
     return asdict(recipe)

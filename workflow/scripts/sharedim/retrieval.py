@@ -27,12 +27,6 @@ def top_share_size(n_cells: int) -> int:
     return max(1, int(TOP_SHARE * n_cells))
 
 
-def unit_length(representation: np.ndarray) -> np.ndarray:
-    """Scale each row to length 1, so that inner products become cosines; zero rows stay zero."""
-    norms = np.linalg.norm(representation, axis=1, keepdims=True)
-    return representation / np.where(norms > 0, norms, 1)
-
-
 @dataclass(frozen=True)
 class Ranks:
     """Where the true partner of each cell stands among all candidates.

@@ -11,10 +11,11 @@ import pandas as pd
 import torch
 
 from sharedim.checkpoints import ModelBlock
-from sharedim.dimension import mle_dimension
+from sharedim.dimension import intrinsic_dimensions
 from sharedim.encoders import EncoderStack
 from sharedim.geometry import alignment, norms, uniformity
 from sharedim.information import best_temperature, infonce_nats, match_score
+from sharedim.lengths import unit_length
 from sharedim.retrieval import (
     UNKNOWN,
     Ranks,
@@ -24,8 +25,8 @@ from sharedim.retrieval import (
     macro_f1,
     search,
     top_share_size,
-    unit_length,
 )
+from sharedim.shared import shared_directions
 from sharedim.splits import split_cells
 from sharedim.tables import SCORE_COLUMNS
 
@@ -92,9 +93,9 @@ def score_block(
     """
     rows = []
     recipe, dim = block.header["recipe"], block.header["dim"]
-    cosine = recipe["similarity"] == "cosine"
     for model, seed in enumerate(block.header["seeds"]):
-        split = split_cells(len(rna), seed, test_cells)
+        split = split_cells(len(rna), seed, test_cells, recipe["validation_share"])
+        cosine = compares_by_cosine(block, model)
         pairs = {
             part: _pair(block, model, rna[cells], prot[cells])
             for part, cells in vars(split).items()
@@ -109,6 +110,13 @@ def score_block(
             temperature = float(block.tensors["temperature"][model])
             rows.append((recipe["name"], dim, seed, "train", "temperature", temperature, math.nan))
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+
+
+def compares_by_cosine(block: ModelBlock, model: int) -> bool:
+    """Tell whether a model compares by cosine: by its recipe, or where that chose, by the model."""
+    if "cosine" in block.tensors:
+        return bool(block.tensors["cosine"][model])
+    return block.header["recipe"]["similarity"] == "cosine"
 
 
 def _pair(
@@ -162,9 +170,12 @@ def score_pair(
 
 def _dimensions(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]]:
     for modality, representation in (("rna", f), ("prot", g)):
-        dimension = mle_dimension(representation)
-        yield f"id_mle_{modality}", dimension.mean, math.nan
-        yield f"id_mle_harmonic_{modality}", dimension.harmonic, math.nan
+        for estimator, estimate in intrinsic_dimensions(representation).estimates.items():
+            yield f"id_{estimator}_{modality}", estimate.value, math.nan
+            yield f"error_{estimator}_{modality}", estimate.error, math.nan
+    directions = shared_directions(f, g)
+    yield "shared_count", directions.count, 0.0
+    yield "shared_effective", directions.effective, math.nan
 
 
 def _geometry(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]]:

@@ -1,4 +1,4 @@
-"""Simulated CITE-seq counts whose number of shared dimensions is known."""
+"""Simulated pairs whose number of shared dimensions is known: CITE-seq counts, or features."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from scipy import sparse
+
+# Curved maps of simulated features: how many couplings, how large and how steep each is.
+COUPLINGS, BEND, STEEPNESS = 3, 1.5, 1.5
 
 
 def simulate_cite_seq(
@@ -79,6 +82,74 @@ def simulate_cite_seq(
         "seed": seed,
     }
     return data
+
+
+def simulate_features(
+    *,
+    cells: int,
+    shared_dimensions: int,
+    curved: bool,
+    noise: float = 0.3,
+    features: tuple[int, int] = (60, 24),
+    private_dimensions: tuple[int, int] = (5, 2),
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Simulate the features of two modalities as noisy images of latent coordinates.
+
+    Each modality has the shared coordinates and its own private ones, all standard normal. They
+    are mapped into its features linearly, or by smooth maps that can be inverted first, so that the
+    dimension stays what it was. Independent noise is added to every feature.
+
+    Parameters
+    ----------
+    cells : int
+        Pairs.
+    shared_dimensions : int
+        The known answer k*.
+    curved : bool
+        Whether the maps are nonlinear.
+    noise : float
+        Standard deviation of the noise, where features have one of 1 without it.
+    features : tuple of two int
+        Features of RNA and of protein.
+    private_dimensions : tuple of two int
+        Latent dimensions that only RNA has, and only protein.
+    seed : int
+        Source of all randomness.
+
+    Returns
+    -------
+    rna, prot : ndarray of float32, shapes (cells, features[0]) and (cells, features[1])
+    """
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(cells, shared_dimensions))
+    modalities = []
+    for width, private in zip(features, private_dimensions, strict=True):
+        latents = np.hstack([shared, rng.normal(size=(cells, private))])
+        if curved:
+            latents = _bent(rng, latents)
+        image = latents @ rng.normal(size=(latents.shape[1], width))
+        image = (image - image.mean(axis=0)) / image.std(axis=0)
+        image += noise * rng.normal(size=image.shape)
+        modalities.append(image.astype(np.float32))
+    return modalities[0], modalities[1]
+
+
+def _bent(rng: np.random.Generator, latents: np.ndarray) -> np.ndarray:
+    """Pass coordinates through smooth, strongly nonlinear maps that can be inverted.
+
+    After a random rotation, a nonlinear function of the first half of the coordinates is added to
+    the second half, from which it can be subtracted again (Dinh et al. 2015).
+    """
+    dimensions = latents.shape[1]
+    half, width = dimensions // 2, 16
+    for _ in range(COUPLINGS):
+        rotation, _ = np.linalg.qr(rng.normal(size=(dimensions, dimensions)))
+        latents = latents @ rotation
+        inner, shift = rng.normal(size=(half, width)) / np.sqrt(half), rng.normal(size=width)
+        outer = rng.normal(size=(width, dimensions - half)) / np.sqrt(width)
+        latents[:, half:] += BEND * np.tanh(STEEPNESS * latents[:, :half] @ inner + shift) @ outer
+    return latents
 
 
 def _shared_latents(

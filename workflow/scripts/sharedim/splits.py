@@ -9,6 +9,8 @@ import numpy as np
 TRAIN_CELLS = 10_000
 NORMALISER_CELLS = 8_000
 TEST_CELLS = 12_672
+# Validation cells of recipes that need no more than to choose by them.
+VALIDATION_CELLS = 2_000
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Split:
     train : ndarray of int64
         Cells the loss is computed on, in the order in which batches are taken.
     normaliser : ndarray of int64
-        Cells on which the mean norm of each encoder is estimated.
+        Cells whose pairs are not trained on: the mean norm of each encoder is estimated on them,
+        and what a recipe chooses, it chooses by them.
     test : ndarray of int64
         Held-out cells; no recipe trains, stops or chooses anything on them.
     """
@@ -29,8 +32,18 @@ class Split:
     normaliser: np.ndarray
     test: np.ndarray
 
+    def shuffled(self, seed: int) -> Split:
+        """Return the same parts in another order, but for the test cells: wrong partners for each."""
+        rng = np.random.default_rng([seed, len(self.train)])
+        return Split(rng.permutation(self.train), rng.permutation(self.normaliser), self.test)
 
-def split_cells(n_cells: int, seed: int, test_cells: np.ndarray | None = None) -> Split:
+
+def split_cells(
+    n_cells: int,
+    seed: int,
+    test_cells: np.ndarray | None = None,
+    validation_share: float | None = None,
+) -> Split:
     """Divide the cells for one seed.
 
     The paper uses 10,000 training cells, 8,000 normaliser cells and the rest (12,672 of its
@@ -39,6 +52,9 @@ def split_cells(n_cells: int, seed: int, test_cells: np.ndarray | None = None) -
 
     Where the test cells are given, a seed redraws the others only, in the same proportion and up
     to the same numbers; beyond 18,000 of them the remaining cells have no part.
+
+    A recipe that says which share of the cells that are not tested it needs to choose by (at most
+    2,000 cells) trains on all others. The test cells are the same for every recipe.
 
     Parameters
     ----------
@@ -49,6 +65,8 @@ def split_cells(n_cells: int, seed: int, test_cells: np.ndarray | None = None) -
     test_cells : ndarray of int64, shape (test cells,), optional
         Row numbers of test cells that are the same for every seed. None, or an empty array, lets
         each seed draw its own.
+    validation_share : float, optional
+        Share of the other cells that are not trained on; None divides them as the paper does.
 
     Returns
     -------
@@ -66,6 +84,10 @@ def split_cells(n_cells: int, seed: int, test_cells: np.ndarray | None = None) -
         share = TRAIN_CELLS / (TRAIN_CELLS + NORMALISER_CELLS)
         n_train = min(TRAIN_CELLS, round(len(rest) * share))
         n_normaliser = min(NORMALISER_CELLS, len(rest) - n_train)
+    if validation_share is not None:
+        rest = rest[: TRAIN_CELLS + NORMALISER_CELLS]
+        n_normaliser = min(VALIDATION_CELLS, round(len(rest) * validation_share))
+        n_train = len(rest) - n_normaliser
     return Split(train=rest[:n_train], normaliser=rest[n_train : n_train + n_normaliser], test=test)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from sharedim.cca import fit_cca
+from sharedim.cca import LinearStart, confirmed_cca
 from sharedim.encoders import EncoderShape, EncoderStack, initial_encoder, stack_tensors
 from sharedim.quantities import HISTORY
 from sharedim.recipes import ContrastiveRecipe
@@ -28,13 +28,21 @@ class StackCells:
 
     @classmethod
     def gather(
-        cls, rna: np.ndarray, prot: np.ndarray, splits: list[Split], device: torch.device
+        cls,
+        rna: np.ndarray,
+        prot: np.ndarray,
+        splits: list[Split],
+        device: torch.device,
+        partners: list[Split] | None = None,
     ) -> StackCells:
-        """Copy the models' rows, and no others, out of features that may lie on disk."""
+        """Copy the models' rows, and no others, out of features that may lie on disk.
+
+        Partners are the splits that protein is taken by, where they differ from those of RNA.
+        """
         train, normaliser = [], []
-        for features in (rna, prot):
-            train.append(_rows(features, [split.train for split in splits], device))
-            normaliser.append(_rows(features, [split.normaliser for split in splits], device))
+        for features, own in ((rna, splits), (prot, partners or splits)):
+            train.append(_rows(features, [split.train for split in own], device))
+            normaliser.append(_rows(features, [split.normaliser for split in own], device))
         return cls(tuple(train), tuple(normaliser))
 
     def take(self, models: list[int] | slice) -> StackCells:
@@ -97,6 +105,8 @@ class StackState:
         Finished epochs.
     parameters, first_moment, second_moment : Tensor, shape (S, P)
         The models, one a row as `PairShape` says, and the optimiser's averages.
+    input_noise : Tensor, shape (S, 2)
+        Standard deviation of the noise that is added to features of RNA and of protein.
     best_parameters : Tensor, shape (S, P)
         The models at the epoch of least held-out loss; only where the recipe stops early, else
         without columns.
@@ -113,6 +123,7 @@ class StackState:
     parameters: torch.Tensor
     first_moment: torch.Tensor
     second_moment: torch.Tensor
+    input_noise: torch.Tensor
     best_parameters: torch.Tensor
     best_loss: torch.Tensor
     best_epoch: torch.Tensor
@@ -120,7 +131,13 @@ class StackState:
 
     @classmethod
     def start(
-        cls, seeds: list[int], parameters: torch.Tensor, epochs: int, *, keeps_best: bool
+        cls,
+        seeds: list[int],
+        parameters: torch.Tensor,
+        input_noise: torch.Tensor,
+        epochs: int,
+        *,
+        keeps_best: bool,
     ) -> StackState:
         """Return the state of untrained models."""
         models = len(seeds)
@@ -130,6 +147,7 @@ class StackState:
             parameters=parameters,
             first_moment=torch.zeros_like(parameters),
             second_moment=torch.zeros_like(parameters),
+            input_noise=input_noise,
             best_parameters=parameters.clone() if keeps_best else parameters[:, :0].clone(),
             best_loss=torch.full_like(parameters[:, 0], torch.inf),
             best_epoch=torch.zeros(models, dtype=torch.int64, device=parameters.device),
@@ -167,6 +185,7 @@ class StackState:
                 "parameters",
                 "first_moment",
                 "second_moment",
+                "input_noise",
                 "best_parameters",
                 "best_loss",
                 "best_epoch",
@@ -174,40 +193,45 @@ class StackState:
         }
 
 
-def initial_parameters(
+def initial_models(
     seeds: list[int], shape: PairShape, cells: StackCells, recipe: ContrastiveRecipe
-) -> torch.Tensor:
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw the untrained models, each from its own seed's generator, or start them from CCA.
 
     Returns
     -------
-    Tensor, shape (S, shape.parameters)
+    parameters : Tensor, shape (S, shape.parameters)
         On the device of the cells, s being 0.
+    input_noise : Tensor, shape (S, 2)
+        As `StackState` has it.
     """
-    rna, prot = [], []
+    sides, noise = ([], []), torch.zeros(len(seeds), 2)
     for model, seed in enumerate(seeds):
         generator = torch.Generator().manual_seed(seed)
         pair = [initial_encoder(side, generator) for side in (shape.rna, shape.prot)]
         if recipe.start == "cca":
-            _start_from_cca(pair, [side[model] for side in cells.train], recipe)
-        rna.append(pair[0])
-        prot.append(pair[1])
-    stacks = [EncoderStack.from_tensors(stack_tensors(side)).parameters for side in (rna, prot)]
+            x, y = (side[model, :, :-1].cpu().double().numpy() for side in cells.train)
+            linear = confirmed_cca(x, y, shape.rna.outputs)
+            _start_from(linear, pair, recipe)
+            if recipe.input_noise:
+                variances = np.array([side.var(axis=0).mean() for side in (x, y)])
+                noise[model] = torch.from_numpy(np.sqrt(linear.ridge * variances))
+        for side, tensors in zip(sides, pair, strict=True):
+            side.append(tensors)
+    stacks = [EncoderStack.from_tensors(stack_tensors(side)).parameters for side in sides]
     scale = torch.zeros(len(seeds), 1)
-    reference = cells.train[0]
-    return torch.cat([*stacks, scale], dim=1).to(reference.device, reference.dtype)
+    like = cells.train[0]
+    return torch.cat([*stacks, scale], dim=1).to(like.device, like.dtype), noise.to(like)
 
 
-def _start_from_cca(
-    pair: list[dict[str, torch.Tensor]], train: list[torch.Tensor], recipe: ContrastiveRecipe
+def _start_from(
+    linear: LinearStart, pair: list[dict[str, torch.Tensor]], recipe: ContrastiveRecipe
 ) -> None:
-    """Make the linear part of both encoders the closed-form CCA of the training cells."""
-    x, y = (side[:, :-1].cpu().double().numpy() for side in train)
+    """Make the linear part of both encoders what is given, and the rest of their output 0."""
     last = f"{recipe.hidden_layers}."
-    dim = len(pair[0][f"{last}bias"])
-    weights = fit_cca(x, y, dim, recipe.start_ridge)[:2]
-    for tensors, weight, features in zip(pair, weights, (x, y), strict=True):
+    into = "skip.weight" if recipe.linear_skip else f"{last}weight"
+    given = (linear.x_weight, linear.x_bias), (linear.y_weight, linear.y_bias)
+    for tensors, (weight, bias) in zip(pair, given, strict=True):
         tensors[f"{last}weight"].zero_()
-        linear = "skip.weight" if recipe.linear_skip else f"{last}weight"
-        tensors[linear].copy_(torch.from_numpy(weight))
-        tensors[f"{last}bias"].copy_(torch.from_numpy(-weight @ features.mean(axis=0)))
+        tensors[into].copy_(torch.from_numpy(weight))
+        tensors[f"{last}bias"].copy_(torch.from_numpy(bias))

@@ -18,10 +18,13 @@ from sharedim.passes import NormPass
 from sharedim.quantities import HISTORY
 from sharedim.recipes import ContrastiveRecipe
 from sharedim.splits import split_cells
-from sharedim.stacks import PairShape, StackCells, StackState, initial_parameters
+from sharedim.stacks import PairShape, StackCells, StackState, initial_models
 from sharedim.threads import SharedEngine
 
 logger = logging.getLogger(__name__)
+
+# That models may start with where it is not given.
+TEMPERATURES = torch.logspace(-2, 0.5, 26)
 
 
 class StateKeeper(Protocol):
@@ -121,7 +124,7 @@ def train_seeds(
         torch.cuda.set_device(device)
     torch.set_float32_matmul_precision(choose_precision())
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
-    split = split_cells(len(rna), 0, test_cells)
+    split = split_cells(len(rna), 0, test_cells, recipe.validation_share)
     size = models_per_stack(device, memory_of_model(shape, split, recipe))
     waiting = stacks_to_train(seeds, size, keeper, device)
     done = set()
@@ -202,16 +205,17 @@ def prepare_stack(
     """Gather the cells of a stack, and its untrained models unless it is one that goes on."""
     started = isinstance(stack, StackState)
     seeds = stack.seeds if started else stack
-    splits = [split_cells(len(rna), seed, test_cells) for seed in seeds]
-    cells = StackCells.gather(rna, prot, splits, device)
+    splits = [split_cells(len(rna), seed, test_cells, recipe.validation_share) for seed in seeds]
+    partners = None
+    if recipe.shuffle_pairs:
+        partners = [split.shuffled(seed) for split, seed in zip(splits, seeds, strict=True)]
+    cells = StackCells.gather(rna, prot, splits, device, partners)
     if started:
         # A copy: training changes it in place, and it may have to start from here once more.
         return cells, stack.take(list(range(len(seeds))))
-    parameters = initial_parameters(seeds, shape, cells, recipe)
+    models = initial_models(seeds, shape, cells, recipe)
     epochs = epochs_of(recipe, len(splits[0].train))
-    return cells, StackState.start(
-        seeds, parameters, epochs, keeps_best=recipe.patience is not None
-    )
+    return cells, StackState.start(seeds, *models, epochs, keeps_best=recipe.patience is not None)
 
 
 def epochs_of(recipe: ContrastiveRecipe, train_cells: int) -> int:
@@ -239,6 +243,8 @@ def train_stack(
     """
     engine = SharedEngine(cells, state, shape, recipe)
     epochs = state.history.shape[1]
+    if state.epoch == 0:
+        state = begin(engine, state, recipe)
     while state.epoch < epochs:
         losses, temperatures = engine.run_epoch(state.epoch)
         state = record_epoch(state, losses, temperatures, engine.evaluate())
@@ -270,6 +276,25 @@ def train_stack(
     yield from model_tensors(cells, state, shape, recipe)
     if keeper:
         keeper.discard(state.seeds)
+
+
+def begin(engine: SharedEngine, state: StackState, recipe: ContrastiveRecipe) -> StackState:
+    """Return the state before the first step: with its temperature, and as the best so far."""
+    if recipe.initial_temperature is None:
+        scales = TEMPERATURES.log() / recipe.temperature_multiplier
+        losses = []
+        for scale in scales.tolist():
+            state.parameters[:, -1] = scale
+            losses.append(engine.evaluate()["held_out_loss"])
+        best = torch.stack(losses).argmin(dim=0).cpu()
+        state.parameters[:, -1] = scales[best].to(state.parameters)
+    if recipe.patience is None:
+        return state
+    return replace(
+        state,
+        best_parameters=state.parameters.clone(),
+        best_loss=engine.evaluate()["held_out_loss"],
+    )
 
 
 def record_epoch(

@@ -1,0 +1,119 @@
+"""Simulate pairs whose shared dimension is known, and keep the scores of every recipe on them.
+
+    python tests/bench/calibrate.py [--processes 2] [--folder results/calibration]
+
+One dataset at a time goes into a file of its own, so that a run that is stopped goes on where it was.
+`tests/bench/calibration_report.py` puts the answers beside the truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sharedim.baselines import fit_linear_seeds
+from sharedim.checkpoints import ModelBlock
+from sharedim.files import replacing
+from sharedim.preprocess import preprocess
+from sharedim.recipes import CCA, TUNED, ContrastiveRecipe, Recipe, as_record
+from sharedim.scoring import score_block
+from sharedim.simulate import simulate_cite_seq, simulate_features
+from sharedim.training import train_seeds
+
+DIMS = (2, 3, 4, 5, 6, 8, 10, 13)
+SEEDS = list(range(5))
+KINDS = ("linear", "curved", "counts")
+CELLS, NOISE = 2000, 0.3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One simulated dataset: what it is made of, and with which draws."""
+
+    kind: str
+    shared: int
+    repetition: int
+    cells: int = CELLS
+    noise: float = NOISE
+
+    @property
+    def name(self) -> str:
+        """Name of its file."""
+        return f"{self.kind}_k{self.shared}_n{self.cells}_noise{self.noise}_{self.repetition}"
+
+    def features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Simulate the features of both modalities."""
+        seed = 1000 * self.shared + self.repetition
+        if self.kind != "counts":
+            return simulate_features(
+                cells=self.cells,
+                shared_dimensions=self.shared,
+                curved=self.kind == "curved",
+                noise=self.noise,
+                seed=seed,
+            )
+        data = simulate_cite_seq(cells=self.cells, shared_dimensions=self.shared, seed=seed)
+        made = preprocess(data["rna"], data["prot"])
+        return made["rna"].components, made["prot"].components
+
+
+def design() -> Iterator[Pair]:
+    """Yield ten repetitions of each k*, the kinds in turn, then other sizes and noise at k* = 3."""
+    for repetition in range(10):
+        for shared in (0, 1, 2, 3, 5, 8):
+            yield Pair(KINDS[repetition % 3], shared, repetition)
+    for repetition in range(5):
+        for cells in (1000, 4000):
+            yield Pair(KINDS[repetition % 3], 3, 10 + repetition, cells=cells)
+        for noise in (0.1, 1.0):
+            yield Pair(KINDS[repetition % 2], 3, 20 + repetition, noise=noise)
+
+
+def scores_of(recipe: Recipe, rna: np.ndarray, prot: np.ndarray) -> Iterator[pd.DataFrame]:
+    """Train a recipe over the grid and score it, as the workflow does."""
+    train = train_seeds if isinstance(recipe, ContrastiveRecipe) else fit_linear_seeds
+    labels = pd.DataFrame(index=range(len(rna)))
+    for dim in DIMS:
+        models = [tensors for _, tensors in train(rna, prot, recipe=recipe, dim=dim, seeds=SEEDS)]
+        stacked = {name: np.stack([model[name] for model in models]) for name in models[0]}
+        header = {"recipe": as_record(recipe), "dim": dim, "seeds": SEEDS}
+        yield score_block(ModelBlock(stacked, header), rna, prot, labels)
+
+
+def score(pair: Pair, folder: Path) -> str:
+    """Score one dataset into its file; return what was done."""
+    torch.set_num_threads(1)
+    start = time.perf_counter()
+    rna, prot = pair.features()
+    scores = pd.concat([part for recipe in (CCA, TUNED) for part in scores_of(recipe, rna, prot)])
+    scores.insert(0, "directions", min(rna.shape[1], prot.shape[1]))
+    for name, value in vars(pair).items():
+        scores.insert(0, name, value)
+    with replacing(folder / f"{pair.name}.tsv.gz") as written:
+        scores.to_csv(written, sep="\t", index=False, compression="gzip")
+    return f"{pair.name}: {time.perf_counter() - start:.0f} s"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=Path("results/calibration"))
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    missing = [pair for pair in design() if not (arguments.folder / f"{pair.name}.tsv.gz").exists()]
+    with get_context("spawn").Pool(arguments.processes) as pool:
+        jobs = [pool.apply_async(score, (pair, arguments.folder)) for pair in missing]
+        for number, done in enumerate(jobs, 1):
+            print(f"{number} of {len(missing)}: {done.get()}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

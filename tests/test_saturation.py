@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sharedim.saturation import COLUMNS, saturation_of, saturation_table
+from sharedim.saturation import COLUMNS, resampled_means, saturation_of, saturation_table
 
 DIMS = np.array([1, 2, 4, 8, 16])
 
@@ -40,11 +40,36 @@ def test_a_curve_without_spread_gives_the_first_best_dimension():
     assert (found.d_saturation, found.ci_low, found.ci_high) == (4, 4, 4)
 
 
-def test_one_standard_error_by_hand():
-    # At d = 4 the mean is 0.60 with standard error 0.10 / sqrt(4) = 0.05; 0.56 is within, 0.54 not.
-    best = 0.60 + np.array([-0.1, -0.1, 0.1, 0.1]) * math.sqrt(3 / 4)
-    values = np.column_stack([np.full(4, 0.54), np.full(4, 0.56), best])
-    assert saturation_of(DIMS[:3], values, chance=math.nan, cells=1000).d_saturation == 2
+def test_the_tolerance_by_hand():
+    # A twentieth of the gain of 0.40 over chance is 0.02: 0.585 is within it, 0.575 is not.
+    values = np.tile([0.3, 0.575, 0.585, 0.6, 0.59], (3, 1))
+    assert saturation_of(DIMS, values, chance=0.2, cells=1000).d_saturation == 4
+    # Without chance the gain is 0.60, and 0.575 is within 0.03.
+    assert saturation_of(DIMS, values, chance=math.nan, cells=1000).d_saturation == 2
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    # The mean curve reaches 95 % of its gain halfway between d = 4 and d = 8, so that either may be
+    # found; with so much noise only an interval can hold the truth, here 4.
+    rng = np.random.default_rng(0)
+    truth = np.array([0.1, 0.3, 0.58, 0.6, 0.6])
+    held = 0
+    for _ in range(200):
+        values = truth + rng.normal(scale=0.02, size=(5, 5))
+        found = saturation_of(DIMS, values, chance=0.005, cells=5000)
+        held += found.ci_low <= 4 <= found.ci_high
+    assert held / 200 >= 0.85
+
+
+def test_resampled_means_are_as_far_apart_as_students_t_says():
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        means = resampled_means(rng.normal(size=(5, 1)))
+        low, high = np.quantile(means, [0.05, 0.95])
+        held += low <= 0 <= high
+    # 0.84 without the correction.
+    assert held / 400 == pytest.approx(0.9, abs=0.04)
 
 
 def test_a_flat_curve():

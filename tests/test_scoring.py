@@ -6,7 +6,7 @@ import pytest
 
 from sharedim.baselines import fit_linear_seeds
 from sharedim.checkpoints import ModelBlock
-from sharedim.dimension import mle_dimension
+from sharedim.dimension import ESTIMATORS, mle_dimension
 from sharedim.lengths import unit_length
 from sharedim.recipes import CCA, PAPER, as_record
 from sharedim.scoring import representations, score_block, score_pair
@@ -45,12 +45,14 @@ def test_the_table_is_long_and_complete(scored):
         "match_top0.5pct", "match_recall1", "match_recall5", "match_recall10", "match_median_rank",
         "match_score", "label_type", "labelf1_type",
     ]  # fmt: skip
-    of_each = ["id_mle", "id_mle_harmonic", "uniformity", "norm_mean", "norm_spread"]
+    of_each = ["uniformity", "norm_mean", "norm_spread"]
+    of_each += [f"{kind}_{name}" for kind in ("id", "error") for name in ESTIMATORS]
     expected = {f"{metric}_{way}" for metric in both_ways for way in ("rna_to_prot", "prot_to_rna")}
     expected |= {f"{metric}_{modality}" for metric in of_each for modality in ("rna", "prot")}
-    assert set(scores["metric"]) == expected | {"foscttm", "infonce_nats", "alignment"}
+    expected |= {"foscttm", "infonce_nats", "alignment", "shared_count", "shared_effective"}
+    assert set(scores["metric"]) == expected
     # In sample and held out, for two seeds.
-    assert len(scores) == (len(expected) + 3) * 2 * 2
+    assert len(scores) == len(expected) * 2 * 2
     assert scores["value"].notna().all()
 
 
@@ -100,7 +102,7 @@ def test_a_model_that_is_not_finite_has_no_scores(caplog):
     broken = np.full((300, 4), np.nan, dtype=np.float32)
     labels = pd.DataFrame({"type": ["a", "b"] * 150})
     scores = list(score_pair(broken, broken, labels, cosine=False, temperature=1.0))
-    assert len(scores) == 29
+    assert len(scores) == 47
     assert all(np.isnan(score) for _, score, _ in scores)
     assert "not finite" in caplog.text
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sharedim.simulate import simulate_cite_seq
+from sharedim.shared import shared_directions
+from sharedim.simulate import simulate_cite_seq, simulate_features
 
 
 def test_counts_of_the_default_look_like_cite_seq():
@@ -53,3 +54,33 @@ def test_the_seed_decides():
 def test_few_shared_dimensions_are_possible(shared):
     data = simulate_cite_seq(cells=500, shared_dimensions=shared)
     assert data.obsm["shared_latents"].shape == (500, shared)
+
+
+@pytest.mark.parametrize("curved", [False, True])
+def test_features_share_as_many_directions_as_asked(curved):
+    rna, prot = simulate_features(cells=3000, shared_dimensions=3, curved=curved, seed=0)
+    assert rna.shape == (3000, 60)
+    assert prot.shape == (3000, 24)
+    assert shared_directions(rna[:, :20].astype(float), prot[:, :20].astype(float)).count == 3
+    again, _ = simulate_features(cells=3000, shared_dimensions=3, curved=curved, seed=0)
+    np.testing.assert_array_equal(rna, again)
+
+
+def test_unrelated_features_share_nothing():
+    rna, prot = simulate_features(cells=3000, shared_dimensions=0, curved=True, seed=0)
+    assert shared_directions(rna[:, :20], prot[:, :20]).count == 0
+
+
+def test_curved_features_bend_and_straight_ones_do_not():
+    # Without noise, 8 latent coordinates explain straight features wholly and curved ones partly.
+    for curved, lowest, highest in ((False, 0.999, 1.0), (True, 0.5, 0.97)):
+        rna, _ = simulate_features(
+            cells=2000, shared_dimensions=3, curved=curved, noise=0.0, seed=2
+        )
+        latents = np.random.default_rng(2).normal(size=(2000, 3))
+        rest = np.random.default_rng(2)
+        rest.normal(size=(2000, 3))
+        latents = np.hstack([latents, rest.normal(size=(2000, 5)), np.ones((2000, 1))])
+        fitted = latents @ np.linalg.lstsq(latents, rna, rcond=None)[0]
+        explained = 1 - ((rna - fitted) ** 2).sum() / ((rna - rna.mean(0)) ** 2).sum()
+        assert lowest <= explained <= highest

@@ -18,15 +18,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from blocks import train_block
 
-from sharedim.baselines import fit_linear_seeds
-from sharedim.checkpoints import ModelBlock
 from sharedim.files import replacing
 from sharedim.preprocess import preprocess
-from sharedim.recipes import CCA, TUNED, ContrastiveRecipe, Recipe, as_record
+from sharedim.recipes import CCA, TUNED, Recipe
 from sharedim.scoring import score_block
 from sharedim.simulate import simulate_cite_seq, simulate_features
-from sharedim.training import train_seeds
 
 DIMS = (2, 3, 4, 5, 6, 8, 10, 13)
 SEEDS = list(range(5))
@@ -79,13 +77,9 @@ def design() -> Iterator[Pair]:
 
 def scores_of(recipe: Recipe, rna: np.ndarray, prot: np.ndarray) -> Iterator[pd.DataFrame]:
     """Train a recipe over the grid and score it, as the workflow does."""
-    train = train_seeds if isinstance(recipe, ContrastiveRecipe) else fit_linear_seeds
     labels = pd.DataFrame(index=range(len(rna)))
     for dim in DIMS:
-        models = [tensors for _, tensors in train(rna, prot, recipe=recipe, dim=dim, seeds=SEEDS)]
-        stacked = {name: np.stack([model[name] for model in models]) for name in models[0]}
-        header = {"recipe": as_record(recipe), "dim": dim, "seeds": SEEDS}
-        yield score_block(ModelBlock(stacked, header), rna, prot, labels)
+        yield score_block(train_block(recipe, rna, prot, dim, SEEDS), rna, prot, labels)
 
 
 def score(pair: Pair, folder: Path) -> str:

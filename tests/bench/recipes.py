@@ -16,15 +16,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from blocks import train_block
 
-from sharedim.baselines import fit_linear_seeds
 from sharedim.checkpoints import ModelBlock
 from sharedim.lengths import unit_length
-from sharedim.recipes import CCA, PAPER, PCA, TUNED, ContrastiveRecipe, Recipe, as_record
+from sharedim.recipes import CCA, PAPER, PCA, TUNED, Recipe
 from sharedim.retrieval import accuracy, confusion, search, top_share_size
 from sharedim.scoring import compares_by_cosine, representations
 from sharedim.splits import split_cells
-from sharedim.training import train_seeds
 
 DIMS = (2, 3, 4, 5, 7, 10, 13, 19, 28)
 SEEDS = range(5)
@@ -40,14 +39,6 @@ ABLATIONS = (
     replace(TUNED, name="without early stopping", patience=None),
     replace(TUNED, name="inner product", similarity="inner_product"),
 )
-
-
-def models_of(recipe: Recipe, rna: np.ndarray, prot: np.ndarray, dim: int) -> ModelBlock:
-    """Train one model a seed."""
-    train = train_seeds if isinstance(recipe, ContrastiveRecipe) else fit_linear_seeds
-    models = [tensors for _, tensors in train(rna, prot, recipe=recipe, dim=dim, seeds=list(SEEDS))]
-    stacked = {name: np.stack([model[name] for model in models]) for name in models[0]}
-    return ModelBlock(stacked, {"recipe": as_record(recipe), "dim": dim, "seeds": list(SEEDS)})
 
 
 def held_out_scores(
@@ -75,7 +66,7 @@ def curve(
     rows = []
     for dim in dims:
         start = time.perf_counter()
-        block = models_of(recipe, rna, prot, dim)
+        block = train_block(recipe, rna, prot, dim, list(SEEDS))
         seconds = (time.perf_counter() - start) / len(SEEDS)
         for model, seed in enumerate(SEEDS):
             test = split_cells(len(rna), seed).test

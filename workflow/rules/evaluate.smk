@@ -94,6 +94,8 @@ rule find_saturation:
         runtime=10,
     params:
         contrastive=CONTRASTIVE,
-        code=code_hash("answer.py", "saturation.py", "tables.py"),
+        code=code_hash(
+            "answer.py", "saturation.py", "shared_dimension.py", "tables.py"
+        ),
     script:
         "../scripts/find_saturation.py"

@@ -53,6 +53,7 @@ LIBRARY = {
         "scoring.py",
         "seurat.py",
         "shared.py",
+        "shared_dimension.py",
         "simulate.py",
         "splits.py",
         "stacks.py",

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sharedim.saturation import LEVEL, RESAMPLES, curve
+from sharedim.saturation import TOLERANCE, curve
+from sharedim.shared_dimension import shared_dimension
 
 MATCHING = "match_top0.5pct_rna_to_prot"
-ID_METRICS = ("id_mle_rna", "id_mle_prot")
+# The null: it is compared with chance and never chosen.
+NULL = "permuted"
 # A recipe that keeps less than this share of its in-sample gain over chance overfits.
 KEPT_GAIN = 0.5
 MINIMUM_SEEDS = 3
@@ -20,12 +22,11 @@ NAMED_FAILURES = 5
 
 RULE = (
     "The recommended d is the smallest output dimension whose held-out top-0.5 % matching (RNA to "
-    "protein) is within one standard error of the best, for the recipe that matches best on "
-    "held-out cells; its interval resamples the seeds. k-hat is the maximum-likelihood intrinsic "
-    "dimension (mean of RNA and protein) of the held-out representations of the best contrastive "
-    "recipe, averaged from the d at which its own matching saturates to the end of the grid. It is "
-    "not given where that recipe does not saturate inside the grid or overfits: where its gain over "
-    f"chance on held-out cells is less than {KEPT_GAIN:.0%} of that in sample, over the same d."
+    f"protein) falls short of the best by no more than {TOLERANCE:.0%} of the gain over chance, for "
+    "the recipe that matches best on held-out cells, and at least k-hat + 1, since representations "
+    "of unit length lie on a sphere, which has one dimension less than coordinates. k-hat is the "
+    "number of canonical directions of the linear baseline, at the largest d, whose correlation "
+    "holds up on cells left out. Intervals (90 %) resample the seeds with their splits."
 )
 
 
@@ -120,8 +121,7 @@ def answer_of(
     scores, saturation : DataFrame
         As ``scores.tsv`` and ``saturation.tsv``, of this dataset.
     contrastive : list of str
-        The recipes that train encoders; only these vote on k-hat, since the representation of a
-        linear baseline has all the dimensions it is given.
+        The recipes that train encoders.
     directions : int
         Features of the smaller modality: a linear baseline has no more directions than these.
 
@@ -129,23 +129,14 @@ def answer_of(
     -------
     dict
         ``k_hat`` and ``recommended_d``, each with ``value``, ``low``, ``high`` and ``status``,
-        k_hat also with the ``recipe`` it comes from and ``from_d``, where its plateau begins;
-        ``recipe`` (the best on held-out cells), ``rule``, ``sentence`` and ``warnings``.
-        Unknown values are None.
+        k_hat also with the ``recipe`` and the d it comes from; ``recipe`` (the best on held-out
+        cells), ``rule``, ``sentence`` and ``warnings``. Unknown values are None.
     """
     summaries = summarise_recipes(scores, saturation)
-    usable = [summary for summary in summaries if summary.usable]
+    usable = [s for s in summaries if s.usable and s.recipe != NULL]
     best = max(usable, key=lambda summary: summary.saturation["plateau"], default=None)
-    k_hat = _k_hat(scores, [s for s in summaries if s.recipe in contrastive])
-    recommended = {"value": None, "low": None, "high": None, "status": "nothing_shared"}
-    if best is not None:
-        row = best.saturation
-        recommended = {
-            "value": int(row["d_saturation"]),
-            "low": _whole(row["ci_low"]),
-            "high": _whole(row["ci_high"]),
-            "status": row["status"],
-        }
+    k_hat = shared_dimension(scores, saturation, MATCHING)
+    recommended = _recommended(best, k_hat)
     return {
         "dataset": dataset,
         "sentence": _sentence(dataset, best, recommended, k_hat),
@@ -160,51 +151,19 @@ def answer_of(
     }
 
 
+def _recommended(best: RecipeSummary | None, k_hat: dict) -> dict:
+    """Return where matching saturates, or one coordinate more than is shared."""
+    if best is None:
+        return {"value": None, "low": None, "high": None, "status": "nothing_shared"}
+    row = best.saturation
+    least = 1 if k_hat["value"] is None else round(k_hat["value"]) + 1
+    found = [_whole(row[name]) for name in ("d_saturation", "ci_low", "ci_high")]
+    value, low, high = (None if d is None else max(d, least) for d in found)
+    return {"value": value, "low": low, "high": high, "status": row["status"]}
+
+
 def _whole(value: float) -> int | None:
     return int(value) if math.isfinite(value) else None
-
-
-def _k_hat(scores: pd.DataFrame, contrastive: list[RecipeSummary]) -> dict:
-    """Average the intrinsic dimension on the plateau of the best contrastive recipe."""
-    unknown = {"value": None, "low": None, "high": None, "recipe": None, "from_d": None}
-    if not contrastive:
-        return {**unknown, "status": "no_contrastive_recipe"}
-    usable = [summary for summary in contrastive if summary.usable]
-    if not usable:
-        statuses = {summary.saturation["status"] for summary in contrastive}
-        return {**unknown, "status": "failed" if statuses == {"failed"} else "nothing_shared"}
-    best = max(usable, key=lambda summary: summary.saturation["plateau"])
-    if best.overfits:
-        return {**unknown, "status": "overfitted"}
-    if best.saturation["status"] == "not_saturated":
-        return {**unknown, "status": "not_saturated"}
-
-    # One column is one dimension by definition and tells nothing.
-    from_d = max(2, int(best.saturation["d_saturation"]))
-    per_model = []
-    for metric in ID_METRICS:
-        dims, values, _ = curve(scores, best.recipe, "test", metric)
-        per_model.append(values[:, dims >= from_d])
-    finite = np.where(np.isfinite(per_model), per_model, np.nan)
-    counted = np.isfinite(finite).any(axis=(0, 2))
-    per_seed = np.nanmean(finite[:, counted], axis=(0, 2))
-    if not per_seed.size:
-        return {**unknown, "status": "failed"}
-    low = high = None
-    if len(per_seed) > 1:
-        rng = np.random.default_rng(0)
-        means = rng.choice(per_seed, size=(RESAMPLES, len(per_seed))).mean(axis=1)
-        tail = (1 - LEVEL) / 2
-        low, high = (round(float(q), 2) for q in np.quantile(means, [tail, 1 - tail]))
-    value = round(float(per_seed.mean()), 2)
-    return {
-        "value": value,
-        "low": low,
-        "high": high,
-        "recipe": best.recipe,
-        "from_d": from_d,
-        "status": "estimated",
-    }
 
 
 def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat: dict) -> str:
@@ -224,23 +183,40 @@ def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat
     else:
         use = f"Use d = {d}{interval} for {dataset}: held-out matching does not improve beyond it"
     evidence = f" ({best.recipe}: {best.saturation['plateau']:.3f}, chance {best.chance:.3f})"
+    return f"{use}{evidence}. {_shared_sentence(k_hat)}"
+
+
+def _shared_sentence(k_hat: dict) -> str:
     if k_hat["value"] is None:
         reason = {
-            "overfitted": "the contrastive recipe overfits",
-            "not_saturated": "the grid ends before the contrastive recipe saturates",
-            "nothing_shared": "the contrastive recipe does not match held-out cells above chance",
-            "no_contrastive_recipe": "no contrastive recipe was trained",
-            "failed": "no model gave a finite estimate",
+            "nothing_shared": "no single direction of the linear baseline holds up on cells left out",
+            "not_run": "it is found by the recipe cca, which was not run",
+            "failed": "no model of the recipe cca gave a finite estimate",
         }[k_hat["status"]]
-        return f"{use}{evidence}. The intrinsic dimension is not known: {reason}."
-    span = f" ({k_hat['low']} to {k_hat['high']})" if k_hat["low"] is not None else ""
-    return f"{use}{evidence}. The representations have an intrinsic dimension of {k_hat['value']}{span}."
+        return f"How many dimensions are shared is not known: {reason}."
+    span = f" ({k_hat['low']:g} to {k_hat['high']:g})" if k_hat["low"] is not None else ""
+    if k_hat["status"] == "not_saturated":
+        return (
+            f"At least {k_hat['value']:g}{span} dimensions are shared: at d = {k_hat['at_d']} every "
+            "direction holds up on cells left out, and there may be more."
+        )
+    return (
+        f"The modalities share {k_hat['value']:g}{span} dimensions: so many canonical directions "
+        "hold up on cells left out."
+    )
 
 
 def _warnings_of_recipes(summaries: list[RecipeSummary]) -> list[str]:
     warnings = []
     for summary in summaries:
-        if summary.overfits:
+        if summary.recipe == NULL:
+            if summary.usable:
+                warnings.append(
+                    f"The null is above chance: {NULL}, trained on wrong partners, matches "
+                    f"{summary.saturation['plateau']:.4f} of held-out cells, chance "
+                    f"{summary.chance:.4f}. Something other than pairs tells the cells apart."
+                )
+        elif summary.overfits:
             warnings.append(
                 f"The recipe {summary.recipe} overfits: from d = {summary.saturation['d_saturation']:g} "
                 f"on its matching is {summary.in_sample:.3f} in sample and {summary.held_out:.3f} on "

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 RESAMPLES = 1000
 LEVEL = 0.90
+# Share of the gain over chance by which a score may fall short of the plateau.
+TOLERANCE = 0.05
 # Share of unrelated data in which something may be found, for one curve.
 FALSE_ALARMS = 0.05
 # Standard errors by which two points of a curve must differ to be told apart.
 CLEAR = 2.0
 
 # The higher the better, so that their curves can saturate.
-RISING = ("match_top", "match_recall", "match_score", "label", "infonce", "id_")
+RISING = ("match_top", "match_recall", "match_score", "label", "infonce", "id_", "shared_")
 
 COLUMNS = [
     "dataset",
@@ -41,14 +43,17 @@ class Saturation:
     plateau : float
         Highest mean over seeds; nan when the curve failed.
     d_saturation : float
-        Smallest output dimension whose mean is within one standard error of the plateau.
+        Smallest output dimension whose mean falls short of the plateau by no more than 5 % of the
+        plateau's gain over chance.
     ci_low, ci_high : float
-        Interval of ``d_saturation`` with 90 % of resamples of the seeds; nan with a single seed.
+        90 % interval of ``d_saturation``, seeds and their splits being resampled; nan with a single
+        seed.
     status : str
         ``saturated``; ``not_saturated`` when the last dimension of the grid is the first to
         reach the plateau, or the only one; ``declining`` when the curve clearly falls after it;
-        ``flat`` when no dimension is clearly better than another; ``nothing_shared`` when the
-        plateau is not clearly above chance; ``failed`` when no finite score is left.
+        ``flat`` when no dimension is better than another, beyond the tolerance or clearly;
+        ``nothing_shared`` when the plateau is not clearly above chance; ``failed`` when no finite
+        score is left.
     """
 
     plateau: float
@@ -58,11 +63,51 @@ class Saturation:
     status: str
 
 
-def _first_within_one_error(values: np.ndarray) -> tuple[int, int]:
-    """Return the columns of the first dimension within one standard error and of the best."""
-    means = values.mean(axis=0)
-    best = int(np.argmax(means))
-    return int(np.argmax(means >= means[best] - _standard_error(values)[best])), best
+def first_of_plateau(means: np.ndarray, chance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return which column of each curve is the first within the tolerance, and which the best.
+
+    Parameters
+    ----------
+    means : ndarray, shape (curves, D)
+    chance : float
+        Score of guessing; where there is none (nan), gains are counted from 0.
+    """
+    best = np.argmax(means, axis=1)
+    highest = means[np.arange(len(means)), best]
+    gain = np.abs(highest - (0.0 if math.isnan(chance) else chance))
+    return np.argmax(means >= (highest - TOLERANCE * gain)[:, None], axis=1), best
+
+
+def resampled_means(values: np.ndarray) -> np.ndarray:
+    """Return means over resamples of the seeds, as far apart as so few seeds leave open.
+
+    A bootstrap of few seeds is too narrow: resampled means vary by sqrt((n - 1) / n) of a standard
+    error, and a normal quantile takes that error for known. Deviations are stretched by the
+    quotient of the quantiles of Student's and the normal distribution over that factor.
+
+    Parameters
+    ----------
+    values : ndarray, shape (seeds, D)
+        At least two seeds; their order is kept across columns.
+
+    Returns
+    -------
+    ndarray, shape (RESAMPLES, D)
+    """
+    seeds = len(values)
+    rng = np.random.default_rng(0)
+    draws = rng.integers(seeds, size=(RESAMPLES, seeds))
+    quantile = (1 + LEVEL) / 2
+    stretch = t.ppf(quantile, seeds - 1) / norm.ppf(quantile) * math.sqrt(seeds / (seeds - 1))
+    mean = values.mean(axis=0)
+    return mean + stretch * (values[draws].mean(axis=1) - mean)
+
+
+def interval(found: np.ndarray) -> tuple[float, float]:
+    """Return the limits between which 90 % of what resamples gave lies, each one of it."""
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(found, [tail, 1 - tail], method="closest_observation")
+    return float(low), float(high)
 
 
 def _standard_error(values: np.ndarray) -> np.ndarray:
@@ -86,7 +131,7 @@ def _above_chance(values: np.ndarray, best: int, chance: float, cells: int) -> b
 
 
 def saturation_of(dims: np.ndarray, values: np.ndarray, chance: float, cells: int) -> Saturation:
-    """Find where a curve saturates by the one-standard-error rule.
+    """Find where a curve, which need not be monotone, saturates.
 
     Parameters
     ----------
@@ -109,31 +154,36 @@ def saturation_of(dims: np.ndarray, values: np.ndarray, chance: float, cells: in
     values = values[np.isfinite(values).all(axis=1)]
     if not values.size:
         return Saturation(math.nan, math.nan, math.nan, math.nan, "failed")
-    first, best = _first_within_one_error(values)
-
+    means = values.mean(axis=0)
+    first, best = (int(found[0]) for found in first_of_plateau(means[None], chance))
     low = high = math.nan
     if len(values) > 1:
-        rng = np.random.default_rng(0)
-        draws = rng.integers(len(values), size=(RESAMPLES, len(values)))
-        found = [dims[_first_within_one_error(values[draw])[0]] for draw in draws]
-        tail = (1 - LEVEL) / 2
-        low, high = np.quantile(found, [tail, 1 - tail], method="closest_observation")
+        low, high = interval(dims[first_of_plateau(resampled_means(values), chance)[0]])
+        # Resamples may leave out what all seeds together say.
+        low, high = min(low, float(dims[first])), max(high, float(dims[first]))
     status = _status(values, first, best, chance, cells)
-    plateau = float(values.mean(axis=0)[best])
-    return Saturation(plateau, float(dims[first]), float(low), float(high), status)
+    return Saturation(float(means[best]), float(dims[first]), low, high, status)
 
 
 def _status(values: np.ndarray, first: int, best: int, chance: float, cells: int) -> str:
-    means, errors = values.mean(axis=0), _standard_error(values)
+    means = values.mean(axis=0)
     if not _above_chance(values, best, chance, cells):
         return "nothing_shared"
     if len(means) == 1:
         return "not_saturated"
-    if len(values) > 1 and np.ptp(means) <= CLEAR * errors[best]:
+    lowest = int(np.argmin(means))
+    floor = TOLERANCE * (means[best] - (0.0 if math.isnan(chance) else chance))
+    if means[best] - means[lowest] <= max(floor, CLEAR * _paired_error(values, best, lowest)):
         return "flat"
-    if len(values) > 1 and means[-1] < means[best] - CLEAR * math.hypot(errors[best], errors[-1]):
+    fall = means[best] - means[-1]
+    if fall > max(floor, CLEAR * _paired_error(values, best, len(means) - 1)):
         return "declining"
     return "not_saturated" if first == len(means) - 1 else "saturated"
+
+
+def _paired_error(values: np.ndarray, one: int, other: int) -> float:
+    """Return the standard error of the difference of two dimensions, which share their splits."""
+    return float(_standard_error(values[:, [one]] - values[:, [other]])[0])
 
 
 def curve(

@@ -1,0 +1,21 @@
+"""Blocks of models without files, for benchmarks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sharedim.baselines import fit_linear_seeds
+from sharedim.checkpoints import ModelBlock
+from sharedim.recipes import ContrastiveRecipe, Recipe, as_record
+from sharedim.training import train_seeds
+
+
+def train_block(
+    recipe: Recipe, rna: np.ndarray, prot: np.ndarray, dim: int, seeds: list[int]
+) -> ModelBlock:
+    """Train one model a seed."""
+    train = train_seeds if isinstance(recipe, ContrastiveRecipe) else fit_linear_seeds
+    # Models come as they finish, which is not the order of the seeds.
+    models = dict(train(rna, prot, recipe=recipe, dim=dim, seeds=seeds))
+    stacked = {name: np.stack([models[seed][name] for seed in seeds]) for name in models[seeds[0]]}
+    return ModelBlock(stacked, {"recipe": as_record(recipe), "dim": dim, "seeds": seeds})

@@ -40,7 +40,7 @@ def test_everything_a_person_asks_for_is_told(run, small_file):
         "batches     none named or recognised",
         "a seed      196 cells train, 156 estimate the norm, 248 are held out (drawn by each seed)",
         "warning     Only 150 genes:",
-        "would run   paper and cca at d = 1, 2, 3, 4, 5, 6, 8, 12 with 5 seeds: 80 models in 16 jobs,",
+        "would run   tuned, cca and permuted at d = 1, 2, 3, 4, 5, 6, 8, 12 with 5 seeds: 120 models in 24",
     ):
         assert line in text
     assert max(map(len, text.splitlines())) <= 100 + len(str(small_file))

@@ -103,9 +103,11 @@ def main() -> None:
     parser.add_argument("features", type=Path, nargs="+")
     parser.add_argument("--ablations", action="store_true", help="each choice of tuned, left out")
     parser.add_argument("--paper", action="store_true", help="the paper's recipe at d = 13")
+    parser.add_argument("--dims", type=int, nargs="+", default=DIMS)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    dims = tuple(arguments.dims)
     for folder in arguments.features:
         rna, prot = np.load(folder / "rna.npy"), np.load(folder / "prot.npy")
         cells = pd.read_csv(folder / "cells.tsv.gz", sep="\t", index_col=0, dtype=str)
@@ -113,15 +115,15 @@ def main() -> None:
         labels = labels.mask(labels.str.lower().isin(["", "unknown"]))
         data = rna, prot, pd.factorize(labels)[0].astype(np.int64)
         print(f"\n{folder}: {rna.shape} and {prot.shape}, {len(SEEDS)} splits")
-        cca = curve(CCA, DIMS, *data)
-        table = paired(curve(TUNED, DIMS, *data), cca)
+        cca = curve(CCA, dims, *data)
+        table = paired(curve(TUNED, dims, *data), cca)
         print(table.round(4).to_string())
         print(
             "| recipe | matching | more than cca | least in SE | label | more | least | s a model |"
         )
         print(summary("tuned", table), flush=True)
         for recipe in (PCA, *(ABLATIONS if arguments.ablations else ())):
-            print(summary(recipe.name, paired(curve(recipe, DIMS, *data), cca)), flush=True)
+            print(summary(recipe.name, paired(curve(recipe, dims, *data), cca)), flush=True)
         if arguments.paper:
             at = [curve(recipe, (13,), *data) for recipe in (PAPER, TUNED)]
             print(pd.concat(at, keys=["paper", "tuned"], names=["recipe"]).groupby("recipe").mean())

@@ -106,10 +106,15 @@ def _plan(config: dict, name: str) -> str:
     dims, recipes, seeds = config["dims"], config["recipes"], config["seeds"]
     blocks = len(recipes) * len(dims) * len(configuration.seed_blocks(seeds))
     return (
-        f"{' and '.join(recipes)} at d = {', '.join(map(str, dims))} with {seeds} seeds: "
+        f"{_listed(recipes)} at d = {', '.join(map(str, dims))} with {seeds} seeds: "
         f"{len(recipes) * len(dims) * seeds} models in {blocks} jobs, then "
         f"results/{name}/report.html"
     )
+
+
+def _listed(names: list[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _configured(files: list[str], schema: dict, keys: list[str]) -> dict:

@@ -16,7 +16,7 @@ from sharedim.figures import saturation_panels
 from sharedim.recipes import RECIPES, as_record
 
 TEMPLATES = Path(__file__).parent / "templates"
-PACKAGES = ("torch", "numpy", "scanpy", "muon", "scikit-dimension", "snakemake")
+PACKAGES = ("torch", "numpy", "scanpy", "scikit-learn", "snakemake")
 
 
 def render_report(
@@ -67,7 +67,7 @@ def render_report(
         seeds=scores["seed"].nunique(),
         dims=sorted(scores["dim"].unique()),
         recipes=recipes,
-        cosine_recipes=[r["name"] for r in recipes if r["similarity"] == "cosine"],
+        cosine_recipes=[r["name"] for r in recipes if r.get("similarity") == "cosine"],
         versions=_versions(),
         today=date.today().isoformat(),
     )

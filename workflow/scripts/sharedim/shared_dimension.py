@@ -41,7 +41,7 @@ def shared_dimension(scores: pd.DataFrame, saturation: pd.DataFrame, matching: s
     if own.empty:
         return {**UNKNOWN, "status": "not_run"}
     dims, counts, _ = curve(scores, VOTER, "test", METRIC)
-    counts = counts[:, -1][np.isfinite(counts[:, -1])]
+    counts = counts[:, -1:][np.isfinite(counts[:, -1:])]
     if not counts.size:
         return {**UNKNOWN, "status": "failed"}
     if own["status"].item() in ("nothing_shared", "failed") or counts.mean() < 0.5:

@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: help run test check lint format bench bench-gpu clean
+.PHONY: help run test check lint format bench bench-gpu bench-recipes calibrate clean
 
 help:
 	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
@@ -13,6 +13,8 @@ help:
 	@echo "make format  let ruff and snakefmt format the code"
 	@echo "make bench   time training against a plain loop, as ratios within one run, and preprocessing"
 	@echo "make bench-gpu   time the paper's grid on a GPU; needs a Python with PyTorch and numpy alone"
+	@echo "make bench-recipes FEATURES=results/cells/features   compare recipes on a file's held-out cells"
+	@echo "make calibrate   the answer on simulated pairs of known dimension, to docs/calibration.md"
 	@echo "make clean   remove the environment (results stay)"
 
 run: .venv/ready
@@ -45,6 +47,15 @@ bench: .venv/ready
 # With the Python of a GPU machine: make bench-gpu PYTHON=python
 bench-gpu:
 	$(PYTHON) tests/bench/bench_gpu.py
+
+# Features of one or several datasets that a run has preprocessed; the tables of docs/recipes.md.
+bench-recipes: .venv/ready
+	$(BIN)/python tests/bench/recipes.py $(FEATURES) --ablations --paper
+
+# One file a simulated dataset is kept in results/calibration: a run that is stopped goes on.
+calibrate: .venv/ready
+	$(BIN)/python tests/bench/calibrate.py
+	$(BIN)/python tests/bench/calibration_report.py
 
 format: .venv/test-ready
 	$(BIN)/ruff check --fix .

@@ -9,7 +9,7 @@ from sharedim.checkpoints import ModelBlock
 from sharedim.dimension import ESTIMATORS, mle_dimension
 from sharedim.lengths import unit_length
 from sharedim.recipes import CCA, PAPER, as_record
-from sharedim.scoring import representations, score_block, score_pair
+from sharedim.scoring import representations, score_block, score_pair, search_both_ways
 from sharedim.splits import split_cells
 from sharedim.tables import SCORE_COLUMNS
 
@@ -27,7 +27,7 @@ def scored():
     ]
     stacked = {name: np.stack([model[name] for model in models]) for name in models[0]}
     block = ModelBlock(stacked, {"recipe": as_record(CCA), "dim": 3, "seeds": [4, 5]})
-    return rna, prot, labels, block, score_block(block, rna, prot, labels)
+    return rna, prot, labels, block, score_block(block, rna, prot, labels).scores
 
 
 def value(scores, **where):
@@ -93,15 +93,17 @@ def test_representations_are_divided_by_the_mean_norm(scored):
 
 def test_without_labels_there_is_no_label_transfer(scored):
     rna, prot, labels, block, _ = scored
-    scores = score_block(block, rna, prot, labels[[]])
+    scores, confusions = score_block(block, rna, prot, labels[[]])
+    assert confusions.empty
     assert not scores["metric"].str.startswith("label").any()
     assert scores["metric"].str.startswith("match").any()
 
 
 def test_a_model_that_is_not_finite_has_no_scores(caplog):
     broken = np.full((300, 4), np.nan, dtype=np.float32)
-    labels = pd.DataFrame({"type": ["a", "b"] * 150})
-    scores = list(score_pair(broken, broken, labels, cosine=False, temperature=1.0))
+    codes = {"type": np.tile([0, 1], 150)}
+    found = search_both_ways(broken, broken, codes)
+    scores = list(score_pair(broken, broken, found, codes, cosine=False, temperature=1.0))
     assert len(scores) == 47
     assert all(np.isnan(score) for _, score, _ in scores)
     assert "not finite" in caplog.text
@@ -111,6 +113,24 @@ def test_the_temperature_is_a_score_of_training(scored):
     rna, prot, labels, block, _ = scored
     tensors = {**block.tensors, "temperature": np.array([0.25, 0.5], dtype=np.float32)}
     trained = ModelBlock(tensors, {**block.header, "recipe": as_record(PAPER)})
-    scores = score_block(trained, rna, prot, labels[[]])
+    scores = score_block(trained, rna, prot, labels[[]]).scores
     assert value(scores, metric="temperature", seed=5)[0] == 0.5
     assert set(scores["recipe"]) == {"paper"}
+
+
+def test_confusions_are_of_the_test_cells_of_all_seeds(scored):
+    rna, prot, labels, block, scores = scored
+    confusions = score_block(block, rna, prot, labels).confusions
+    assert set(confusions["type"]) == {"up", "down"}
+    for direction in ("rna_to_prot", "prot_to_rna"):
+        own = confusions[confusions["direction"] == direction]
+        tests = [labels["type"].iloc[split_cells(900, seed).test] for seed in (4, 5)]
+        for name in ("up", "down"):
+            cells = sum((test == name).sum() for test in tests)
+            assert own.loc[own["type"] == name, "cells"].sum() == cells
+        right = own.loc[own["type"] == own["given"], "cells"].sum() / own["cells"].sum()
+        accuracies = [
+            value(scores, metric=f"label_type_{direction}", seed=s, split="test")[0] for s in (4, 5)
+        ]
+        weights = [test.notna().sum() for test in tests]
+        assert right == pytest.approx(np.average(accuracies, weights=weights))

@@ -33,7 +33,7 @@ def scored(recipe, rna, prot, dims):
         models = dict(train(rna, prot, recipe=recipe, dim=dim, seeds=SEEDS))
         stacked = {name: np.stack([models[s][name] for s in SEEDS]) for name in models[0]}
         block = ModelBlock(stacked, {"recipe": as_record(recipe), "dim": dim, "seeds": SEEDS})
-        parts.append(score_block(block, rna, prot, pd.DataFrame(index=range(len(rna)))))
+        parts.append(score_block(block, rna, prot, pd.DataFrame(index=range(len(rna)))).scores)
     return pd.concat(parts).assign(dataset="simulated")
 
 

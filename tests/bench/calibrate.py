@@ -79,7 +79,7 @@ def scores_of(recipe: Recipe, rna: np.ndarray, prot: np.ndarray) -> Iterator[pd.
     """Train a recipe over the grid and score it, as the workflow does."""
     labels = pd.DataFrame(index=range(len(rna)))
     for dim in DIMS:
-        yield score_block(train_block(recipe, rna, prot, dim, SEEDS), rna, prot, labels)
+        yield score_block(train_block(recipe, rna, prot, dim, SEEDS), rna, prot, labels).scores
 
 
 def score(pair: Pair, folder: Path) -> str:

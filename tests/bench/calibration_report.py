@@ -37,8 +37,10 @@ DESIGN = ["kind", "shared", "cells", "noise", "repetition"]
 def estimates(scores: pd.DataFrame, recipe: str, cells: int) -> Iterator[tuple]:
     """Yield every candidate for k-hat with its interval, from the plateau and from the largest d."""
     found = saturation_of(*curve(scores, recipe, "test", MATCHING), cells)
-    yield "d of saturation, less 1", "", *np.subtract(
-        [found.d_saturation, found.ci_low, found.ci_high], 1
+    yield (
+        "d of saturation, less 1",
+        "",
+        *np.subtract([found.d_saturation, found.ci_low, found.ci_high], 1),
     )
     for name, metrics in ESTIMATORS.items():
         curves = [curve(scores, recipe, "test", metric) for metric in metrics]
@@ -61,9 +63,7 @@ def collect(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         test = len(split_cells(cells, 0).test)
         saturation = saturation_table(scores, {"train": cells - test, "test": test})
         directions = int(scores["directions"].iloc[0])
-        found = answer_of(
-            "", scores, saturation, contrastive=[CONTRASTIVE], directions=directions
-        )
+        found = answer_of("", scores, saturation, contrastive=[CONTRASTIVE], directions=directions)
         k_hat, d = found["k_hat"], found["recommended_d"]
         answers.append(
             (*design, d["status"], d["value"], k_hat["status"], *(k_hat[n] for n in LIMITS))
@@ -77,7 +77,16 @@ def collect(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         pd.DataFrame(answers, columns=names),
         pd.DataFrame(
             candidates,
-            columns=["shared", "clear", "recipe", "estimator", "taken from", "k_hat", "low", "high"],
+            columns=[
+                "shared",
+                "clear",
+                "recipe",
+                "estimator",
+                "taken from",
+                "k_hat",
+                "low",
+                "high",
+            ],
         ),
     )
 

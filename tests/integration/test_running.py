@@ -60,10 +60,11 @@ def test_scores_are_complete(results):
     scores = pd.read_csv(results / "scores.tsv", sep="\t")
     counts = scores.groupby(["recipe", "dim", "seed", "split"]).size().unstack("split")
     assert len(counts) == 2 * 5 * 2
-    # Both ways six of matching, and accuracy and F1 of two label levels; four dimensions, six of
-    # norms and uniformity, alignment, FOSCTTM and information; the temperature in training.
-    assert set(counts["test"]) == {33}
-    assert counts.groupby("recipe")["train"].unique().to_dict() == {"paper": [34], "cca": [33]}
+    # Both ways six of matching, and accuracy and F1 of two label levels; five dimensions with their
+    # errors of each modality, two of what is shared, six of norms and uniformity, alignment,
+    # FOSCTTM and information; the temperature in training.
+    assert set(counts["test"]) == {51}
+    assert counts.groupby("recipe")["train"].unique().to_dict() == {"paper": [52], "cca": [51]}
     matching = scores.query("metric == 'match_top0.5pct_rna_to_prot' and split == 'test'")
     # 1,200 cells in proportion 10,000 : 8,000 : 12,672, and 0.5 % of 496 is 2.
     n_test = 1200 - 391 - 313
@@ -79,8 +80,8 @@ def test_the_simulated_truth_is_recovered(results):
     assert check["truth"]["shared_dimensions"] == 3
     assert answer["recipe"] == "cca"
     assert abs(answer["recommended_d"]["value"] - 3) <= 1
+    assert answer["k_hat"]["low"] <= 3 <= answer["k_hat"]["high"]
     # With 391 training cells the paper recipe memorises them, and the answer must say so.
-    assert answer["k_hat"]["value"] is None
     assert any(w.startswith("The recipe paper overfits") for w in answer["warnings"])
 
 
@@ -90,11 +91,12 @@ def test_tables_and_answer_agree(results):
     assert list(saturation) == [
         "dataset", "recipe", "split", "metric", "plateau", "d_saturation", "ci_low", "ci_high", "status",
     ]  # fmt: skip
-    assert len(saturation) == 2 * 2 * 23
+    assert len(saturation) == 2 * 2 * 30
     row = saturation.query(
         "recipe == 'cca' and split == 'test' and metric == 'match_top0.5pct_rna_to_prot'"
     )
-    assert row["d_saturation"].item() == answer["recommended_d"]["value"]
+    least = round(answer["k_hat"]["value"]) + 1
+    assert answer["recommended_d"]["value"] == max(least, row["d_saturation"].item())
     page = (results / "report.html").read_text()
     assert answer["sentence"].split(":")[0] in page
     assert "<strong>3</strong> shared in truth" in page

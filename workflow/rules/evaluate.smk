@@ -1,6 +1,6 @@
 """Models are scored in sample and held out, and every curve is asked where it saturates.
 
-Takes `features/` and `models/`; makes `scores.tsv`, `history.tsv`, `saturation.tsv`, `answer.json`.
+Takes `features/` and `models/`; makes `scores.tsv`, `confusions.tsv.gz`, `types.tsv`, `history.tsv`, `saturation.tsv`, `answer.json`.
 """
 
 CONTRASTIVE = [recipe for recipe in config["recipes"] if recipe not in CLOSED_FORMS]
@@ -20,6 +20,7 @@ rule score_models:
         ),
     output:
         scores="<results>/{dataset}/scores/{recipe}.tsv",
+        confusions="<results>/{dataset}/scores/{recipe}.confusions.tsv.gz",
     log:
         "<logs>/{dataset}/score_models/{recipe}.log",
     benchmark:
@@ -55,6 +56,10 @@ rule collect_scores:
         scores=collect(
             "<results>/{{dataset}}/scores/{recipe}.tsv", recipe=config["recipes"]
         ),
+        confusions=collect(
+            "<results>/{{dataset}}/scores/{recipe}.confusions.tsv.gz",
+            recipe=config["recipes"],
+        ),
         history=collect(
             "<results>/{{dataset}}/models/{recipe}/dim{dim}/seeds{seeds}.history.tsv",
             recipe=CONTRASTIVE,
@@ -63,6 +68,8 @@ rule collect_scores:
         ),
     output:
         scores="<results>/{dataset}/scores.tsv",
+        confusions="<results>/{dataset}/confusions.tsv.gz",
+        types="<results>/{dataset}/types.tsv",
         history="<results>/{dataset}/history.tsv",
     log:
         "<logs>/{dataset}/collect_scores.log",
@@ -72,7 +79,13 @@ rule collect_scores:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code_hash("checkpoints.py", "history.py", "quantities.py", "tables.py"),
+        code=code_hash(
+            "cell_types.py",
+            "checkpoints.py",
+            "history.py",
+            "quantities.py",
+            "tables.py",
+        ),
     script:
         "../scripts/collect_scores.py"
 
@@ -94,8 +107,6 @@ rule find_saturation:
         runtime=10,
     params:
         contrastive=CONTRASTIVE,
-        code=code_hash(
-            "answer.py", "saturation.py", "shared_dimension.py", "tables.py"
-        ),
+        code=code_hash("answer.py", "saturation.py", "shared_dimension.py", "tables.py"),
     script:
         "../scripts/find_saturation.py"

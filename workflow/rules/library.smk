@@ -15,6 +15,7 @@ LIBRARY = {
         "answer.py",
         "baselines.py",
         "catalogue.py",
+        "cell_types.py",
         "cca.py",
         "checkpoints.py",
         "checks.py",

@@ -58,12 +58,12 @@ rule fit_baselines:
         test_cells="<results>/{dataset}/features/test_cells.npy",
     output:
         models="<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
-    wildcard_constraints:
-        recipe="|".join(CLOSED_FORMS),
     log:
         "<logs>/{dataset}/fit_baselines/{recipe}/dim{dim}/seeds{seeds}.log",
     benchmark:
         "<benchmarks>/{dataset}/fit_baselines/{recipe}/dim{dim}/seeds{seeds}.tsv"
+    wildcard_constraints:
+        recipe="|".join(CLOSED_FORMS),
     conda:
         "../../envs/train.yaml"
     threads: 1

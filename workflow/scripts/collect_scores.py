@@ -1,8 +1,9 @@
 """Put the scores of all recipes, and the training histories, into one table each."""
 
 from sharedim import history
+from sharedim.cell_types import type_table
 from sharedim.log import job
-from sharedim.tables import SCORE_COLUMNS, concatenate, write_table
+from sharedim.tables import CONFUSION_COLUMNS, SCORE_COLUMNS, concatenate, write_table
 
 
 def main():
@@ -10,7 +11,10 @@ def main():
     with job(snakemake.log[0], f"collect {dataset}") as logger:
         scores = concatenate(snakemake.input.scores, dataset, columns=SCORE_COLUMNS)
         course = concatenate(snakemake.input.history, dataset, columns=history.COLUMNS)
+        confusions = concatenate(snakemake.input.confusions, dataset, columns=CONFUSION_COLUMNS)
         write_table(snakemake.output.scores, scores)
+        write_table(snakemake.output.confusions, confusions)
+        write_table(snakemake.output.types, type_table(confusions))
         write_table(snakemake.output.history, course)
         logger.info("%d scores, %d rows of history", len(scores), len(course))
 

@@ -19,12 +19,15 @@ def main():
         test_cells = np.load(snakemake.input.test_cells)
         check = read_json(snakemake.input.check)
         labels = read_labels(snakemake.input.cells, list(check["labels"]))
-        scores = []
+        scores, confusions = [], []
         for path in snakemake.input.models:
             block = read_block(path)
-            scores.append(score_block(block, rna, prot, labels, test_cells))
+            found = score_block(block, rna, prot, labels, test_cells)
+            scores.append(found.scores)
+            confusions.append(found.confusions)
             logger.info("d = %d: %d models", block.header["dim"], len(block.header["seeds"]))
         write_table(snakemake.output.scores, pd.concat(scores, ignore_index=True))
+        write_table(snakemake.output.confusions, pd.concat(confusions, ignore_index=True))
 
 
 main()

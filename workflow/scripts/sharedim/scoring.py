@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from sharedim.lengths import unit_length
 from sharedim.retrieval import (
     UNKNOWN,
     Ranks,
+    Search,
     accuracy,
     confusion,
     label_chance,
@@ -28,7 +30,7 @@ from sharedim.retrieval import (
 )
 from sharedim.shared import shared_directions
 from sharedim.splits import split_cells
-from sharedim.tables import SCORE_COLUMNS
+from sharedim.tables import CONFUSION_COLUMNS, SCORE_COLUMNS
 
 logger = logging.getLogger(__name__)
 
@@ -65,13 +67,43 @@ def representations(block: ModelBlock, model: int, modality: str, cells: np.ndar
     return encoded / block.tensors[f"mean_norm.{modality}"][model]
 
 
+class BlockScores(NamedTuple):
+    """Scores of the models of a block.
+
+    Attributes
+    ----------
+    scores : DataFrame
+        Long, with the columns `tables.SCORE_COLUMNS`; ``chance`` is missing where there is no chance
+        level. A model whose weights are not finite has missing values only.
+    confusions : DataFrame
+        Long, with the columns `tables.CONFUSION_COLUMNS`: of the test cells of all seeds together,
+        how many of each type were given each type, where there was any.
+    """
+
+    scores: pd.DataFrame
+    confusions: pd.DataFrame
+
+
+class Level(NamedTuple):
+    """Cell types of one label column, as names and as a number a cell, `UNKNOWN` where missing."""
+
+    names: list[str]
+    codes: np.ndarray
+
+    @classmethod
+    def of(cls, labels: pd.Series) -> Level:
+        """Return types numbered in alphabetical order."""
+        codes, names = pd.factorize(labels, sort=True)
+        return cls([str(name) for name in names], codes.astype(np.int64))
+
+
 def score_block(
     block: ModelBlock,
     rna: np.ndarray,
     prot: np.ndarray,
     labels: pd.DataFrame,
     test_cells: np.ndarray | None = None,
-) -> pd.DataFrame:
+) -> BlockScores:
     """Score every model of a block on its own training and test cells.
 
     Parameters
@@ -87,11 +119,10 @@ def score_block(
 
     Returns
     -------
-    DataFrame
-        Long, with the columns `tables.SCORE_COLUMNS`; ``chance`` is missing where there is no chance level.
-        A model whose weights are not finite has missing values only.
+    BlockScores
     """
-    rows = []
+    rows, confusions = [], []
+    levels = {column: Level.of(labels[column]) for column in labels}
     recipe, dim = block.header["recipe"], block.header["dim"]
     for model, seed in enumerate(block.header["seeds"]):
         split = split_cells(len(rna), seed, test_cells, recipe["validation_share"])
@@ -103,13 +134,54 @@ def score_block(
         # Chosen on cells whose pairs are neither trained on nor scored.
         temperature = best_temperature(*_compared(*pairs["normaliser"], cosine=cosine))
         for name, cells in (("train", split.train), ("test", split.test)):
-            known = labels.iloc[cells].reset_index(drop=True)
-            scores = score_pair(*pairs[name], known, cosine=cosine, temperature=temperature)
+            f, g = pairs[name]
+            codes = {column: level.codes[cells] for column, level in levels.items()}
+            found = search_both_ways(*_compared(f, g, cosine=cosine), codes)
+            scores = score_pair(f, g, found, codes, cosine=cosine, temperature=temperature)
             rows.extend((recipe["name"], dim, seed, name, *score) for score in scores)
+            if name == "test":
+                confusions += _confusions_of(found, codes, levels)
         if "temperature" in block.tensors:
             temperature = float(block.tensors["temperature"][model])
             rows.append((recipe["name"], dim, seed, "train", "temperature", temperature, math.nan))
-    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+    return BlockScores(
+        pd.DataFrame(rows, columns=SCORE_COLUMNS), _all_seeds(confusions, recipe["name"], dim)
+    )
+
+
+def _confusions_of(
+    found: dict[str, Search], codes: dict[str, np.ndarray], levels: dict[str, Level]
+) -> Iterator[tuple[str, str, str, str, float]]:
+    """Yield column, direction, type, type given and cells, where there are any."""
+    for direction, search_found in found.items():
+        for (column, own), votes in zip(codes.items(), search_found.votes, strict=True):
+            names = levels[column].names
+            table = confusion(votes, own[own != UNKNOWN])
+            for true, given in zip(*np.nonzero(table), strict=True):
+                yield column, direction, names[true], names[given], float(table[true, given])
+
+
+def _all_seeds(confusions: list[tuple], recipe: str, dim: int) -> pd.DataFrame:
+    keys = ["column", "direction", "type", "given"]
+    table = pd.DataFrame(confusions, columns=[*keys, "cells"])
+    table = table.groupby(keys, as_index=False, sort=False)["cells"].sum()
+    return table.assign(recipe=recipe, dim=dim)[CONFUSION_COLUMNS]
+
+
+def search_both_ways(
+    rna: np.ndarray, prot: np.ndarray, codes: dict[str, np.ndarray]
+) -> dict[str, Search]:
+    """Search every cell's partner and type in the other modality, from RNA and from protein.
+
+    Parameters
+    ----------
+    rna, prot : ndarray, shape (n, d)
+        Representations as they are compared by inner product.
+    codes : dict of str to ndarray of int64, shape (n,)
+        Types of the cells, by label column; `UNKNOWN` where missing.
+    """
+    own = list(codes.values())
+    return {"rna_to_prot": search(rna, prot, own), "prot_to_rna": search(prot, rna, own)}
 
 
 def compares_by_cosine(block: ModelBlock, model: int) -> bool:
@@ -132,7 +204,13 @@ def _compared(f: np.ndarray, g: np.ndarray, *, cosine: bool) -> tuple[np.ndarray
 
 
 def score_pair(
-    f: np.ndarray, g: np.ndarray, labels: pd.DataFrame, *, cosine: bool, temperature: float
+    f: np.ndarray,
+    g: np.ndarray,
+    found: dict[str, Search],
+    codes: dict[str, np.ndarray],
+    *,
+    cosine: bool,
+    temperature: float,
 ) -> Iterator[tuple[str, float, float]]:
     """Yield metric, value and chance level of a pair of representations of the same cells.
 
@@ -140,8 +218,10 @@ def score_pair(
     ----------
     f, g : ndarray, shape (n, d)
         RNA and protein representations.
-    labels : DataFrame, n rows
-        Cell types; cells with a missing type take no part in label transfer.
+    found : dict of str to Search
+        As `search_both_ways` finds it.
+    codes : dict of str to ndarray of int64, shape (n,)
+        Cell types by label column; cells of unknown type take no part in label transfer.
     cosine : bool
         Whether similarity is the cosine rather than the inner product.
     temperature : float
@@ -153,15 +233,14 @@ def score_pair(
     scores = [*_dimensions(f, g), *_geometry(f, g)]
     rna, prot = _compared(f, g, cosine=cosine)
     directions = {"rna_to_prot": (rna, prot), "prot_to_rna": (prot, rna)}
-    levels = {column: pd.factorize(labels[column])[0].astype(np.int64) for column in labels}
     closer = []
     for direction, pair in directions.items():
-        found = search(*pair, list(levels.values()))
-        closer.append(found.ranks.fraction_closer)
-        scores += _matching(found.ranks, direction)
+        ranks, all_votes = found[direction].ranks, found[direction].votes
+        closer.append(ranks.fraction_closer)
+        scores += _matching(ranks, direction)
         scores.append((f"match_score_{direction}", match_score(*pair, temperature), 1 / len(f)))
-        for (column, codes), votes in zip(levels.items(), found.votes, strict=True):
-            scores += _transfer(column, direction, votes, codes[codes != UNKNOWN])
+        for (column, own), votes in zip(codes.items(), all_votes, strict=True):
+            scores += _transfer(column, direction, votes, own[own != UNKNOWN])
     scores.append(("foscttm", float(np.mean(closer)), 0.5))
     scores.append(("infonce_nats", infonce_nats(rna, prot, temperature), 0.0))
     for metric, value, chance in scores:

@@ -9,6 +9,7 @@ import pandas as pd
 from sharedim.files import replacing
 
 SCORE_COLUMNS = ["recipe", "dim", "seed", "split", "metric", "value", "chance"]
+CONFUSION_COLUMNS = ["recipe", "dim", "column", "direction", "type", "given", "cells"]
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from sharedim.lengths import unit_length
 from sharedim.recipes import CCA, PAPER, as_record
 from sharedim.scoring import representations, score_block, score_pair, search_both_ways
 from sharedim.splits import split_cells
-from sharedim.tables import SCORE_COLUMNS
+from sharedim.tables import SCORE_COLUMNS, TYPE_DIMENSION_COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +93,9 @@ def test_representations_are_divided_by_the_mean_norm(scored):
 
 def test_without_labels_there_is_no_label_transfer(scored):
     rna, prot, labels, block, _ = scored
-    scores, confusions = score_block(block, rna, prot, labels[[]])
+    scores, confusions, by_type = score_block(block, rna, prot, labels[[]])
     assert confusions.empty
+    assert by_type.empty
     assert not scores["metric"].str.startswith("label").any()
     assert scores["metric"].str.startswith("match").any()
 
@@ -134,3 +135,17 @@ def test_confusions_are_of_the_test_cells_of_all_seeds(scored):
         ]
         weights = [test.notna().sum() for test in tests]
         assert right == pytest.approx(np.average(accuracies, weights=weights))
+
+
+def test_each_type_has_its_dimensions(scored):
+    rna, prot, labels, block, _ = scored
+    own = score_block(block, rna, prot, labels).type_dimensions
+    assert list(own) == TYPE_DIMENSION_COLUMNS
+    assert len(own) == 2 * 2 * 2 * len(ESTIMATORS)
+    test = split_cells(900, 4).test
+    cells = test[(labels["type"].iloc[test] == "up").to_numpy()]
+    expected = mle_dimension(representations(block, 0, "rna", rna[cells])).mean
+    row = own.query("seed == 4 and type == 'up' and modality == 'rna' and estimator == 'mle'")
+    assert row["value"].item() == pytest.approx(expected)
+    assert row["cells"].item() == len(cells)
+    assert row["status"].item() == "ok"

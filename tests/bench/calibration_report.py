@@ -2,8 +2,7 @@
 
     python tests/bench/calibration_report.py [--folder results/calibration] [--into docs/calibration.md]
 
-Reads what `tests/bench/calibrate.py` kept. Repetitions of odd number learn nothing here: no estimator
-in the table is corrected for its bias.
+Reads what `tests/bench/calibrate.py` kept. No estimator in the tables is corrected for its bias.
 """
 
 from __future__ import annotations

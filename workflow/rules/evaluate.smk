@@ -1,6 +1,7 @@
 """Models are scored in sample and held out, and every curve is asked where it saturates.
 
-Takes `features/` and `models/`; makes `scores.tsv`, `confusions.tsv.gz`, `types.tsv`, `history.tsv`, `saturation.tsv`, `answer.json`.
+Takes `features/` and `models/`; makes `scores.tsv`, `confusions.tsv.gz`, `types.tsv`,
+`type_dimensions.tsv.gz`, `history.tsv`, `saturation.tsv`, `answer.json`.
 """
 
 CONTRASTIVE = [recipe for recipe in config["recipes"] if recipe not in CLOSED_FORMS]
@@ -21,6 +22,7 @@ rule score_models:
     output:
         scores="<results>/{dataset}/scores/{recipe}.tsv",
         confusions="<results>/{dataset}/scores/{recipe}.confusions.tsv.gz",
+        type_dimensions="<results>/{dataset}/scores/{recipe}.type_dimensions.tsv.gz",
     log:
         "<logs>/{dataset}/score_models/{recipe}.log",
     benchmark:
@@ -60,6 +62,10 @@ rule collect_scores:
             "<results>/{{dataset}}/scores/{recipe}.confusions.tsv.gz",
             recipe=config["recipes"],
         ),
+        type_dimensions=collect(
+            "<results>/{{dataset}}/scores/{recipe}.type_dimensions.tsv.gz",
+            recipe=config["recipes"],
+        ),
         history=collect(
             "<results>/{{dataset}}/models/{recipe}/dim{dim}/seeds{seeds}.history.tsv",
             recipe=CONTRASTIVE,
@@ -70,6 +76,7 @@ rule collect_scores:
         scores="<results>/{dataset}/scores.tsv",
         confusions="<results>/{dataset}/confusions.tsv.gz",
         types="<results>/{dataset}/types.tsv",
+        type_dimensions="<results>/{dataset}/type_dimensions.tsv.gz",
         history="<results>/{dataset}/history.tsv",
     log:
         "<logs>/{dataset}/collect_scores.log",

@@ -3,7 +3,13 @@
 from sharedim import history
 from sharedim.cell_types import type_table
 from sharedim.log import job
-from sharedim.tables import CONFUSION_COLUMNS, SCORE_COLUMNS, concatenate, write_table
+from sharedim.tables import (
+    CONFUSION_COLUMNS,
+    SCORE_COLUMNS,
+    TYPE_DIMENSION_COLUMNS,
+    concatenate,
+    write_table,
+)
 
 
 def main():
@@ -12,7 +18,11 @@ def main():
         scores = concatenate(snakemake.input.scores, dataset, columns=SCORE_COLUMNS)
         course = concatenate(snakemake.input.history, dataset, columns=history.COLUMNS)
         confusions = concatenate(snakemake.input.confusions, dataset, columns=CONFUSION_COLUMNS)
+        by_type = concatenate(
+            snakemake.input.type_dimensions, dataset, columns=TYPE_DIMENSION_COLUMNS
+        )
         write_table(snakemake.output.scores, scores)
+        write_table(snakemake.output.type_dimensions, by_type)
         write_table(snakemake.output.confusions, confusions)
         write_table(snakemake.output.types, type_table(confusions))
         write_table(snakemake.output.history, course)

@@ -7,7 +7,7 @@ import torch
 from sharedim.checkpoints import read_block
 from sharedim.files import read_json
 from sharedim.log import job
-from sharedim.scoring import score_block
+from sharedim.scoring import BlockScores, score_block
 from sharedim.tables import read_labels, write_table
 
 
@@ -19,15 +19,14 @@ def main():
         test_cells = np.load(snakemake.input.test_cells)
         check = read_json(snakemake.input.check)
         labels = read_labels(snakemake.input.cells, list(check["labels"]))
-        scores, confusions = [], []
+        found = []
         for path in snakemake.input.models:
             block = read_block(path)
-            found = score_block(block, rna, prot, labels, test_cells)
-            scores.append(found.scores)
-            confusions.append(found.confusions)
+            found.append(score_block(block, rna, prot, labels, test_cells))
             logger.info("d = %d: %d models", block.header["dim"], len(block.header["seeds"]))
-        write_table(snakemake.output.scores, pd.concat(scores, ignore_index=True))
-        write_table(snakemake.output.confusions, pd.concat(confusions, ignore_index=True))
+        for table in BlockScores._fields:
+            parts = [getattr(of_block, table) for of_block in found]
+            write_table(snakemake.output[table], pd.concat(parts, ignore_index=True))
 
 
 main()

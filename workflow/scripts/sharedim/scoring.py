@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from sharedim.checkpoints import ModelBlock
-from sharedim.dimension import intrinsic_dimensions
+from sharedim.dimension import dimensions_by_type, intrinsic_dimensions
 from sharedim.encoders import EncoderStack
 from sharedim.geometry import alignment, norms, uniformity
 from sharedim.information import best_temperature, infonce_nats, match_score
@@ -30,7 +30,7 @@ from sharedim.retrieval import (
 )
 from sharedim.shared import shared_directions
 from sharedim.splits import split_cells
-from sharedim.tables import CONFUSION_COLUMNS, SCORE_COLUMNS
+from sharedim.tables import CONFUSION_COLUMNS, SCORE_COLUMNS, TYPE_DIMENSION_COLUMNS
 
 logger = logging.getLogger(__name__)
 
@@ -78,10 +78,14 @@ class BlockScores(NamedTuple):
     confusions : DataFrame
         Long, with the columns `tables.CONFUSION_COLUMNS`: of the test cells of all seeds together,
         how many of each type were given each type, where there was any.
+    type_dimensions : DataFrame
+        Long, with the columns `tables.TYPE_DIMENSION_COLUMNS`: the intrinsic dimension of each
+        type's test cells, at the coarsest label level; missing where the status is not ``ok``.
     """
 
     scores: pd.DataFrame
     confusions: pd.DataFrame
+    type_dimensions: pd.DataFrame
 
 
 class Level(NamedTuple):
@@ -121,7 +125,7 @@ def score_block(
     -------
     BlockScores
     """
-    rows, confusions = [], []
+    rows, confusions, type_dimensions = [], [], []
     levels = {column: Level.of(labels[column]) for column in labels}
     recipe, dim = block.header["recipe"], block.header["dim"]
     for model, seed in enumerate(block.header["seeds"]):
@@ -141,12 +145,29 @@ def score_block(
             rows.extend((recipe["name"], dim, seed, name, *score) for score in scores)
             if name == "test":
                 confusions += _confusions_of(found, codes, levels)
+                own = _type_dimensions_of(f, g, labels.iloc[cells])
+                type_dimensions.extend((recipe["name"], dim, seed, *row) for row in own)
         if "temperature" in block.tensors:
             temperature = float(block.tensors["temperature"][model])
             rows.append((recipe["name"], dim, seed, "train", "temperature", temperature, math.nan))
     return BlockScores(
-        pd.DataFrame(rows, columns=SCORE_COLUMNS), _all_seeds(confusions, recipe["name"], dim)
+        pd.DataFrame(rows, columns=SCORE_COLUMNS),
+        _all_seeds(confusions, recipe["name"], dim),
+        pd.DataFrame(type_dimensions, columns=TYPE_DIMENSION_COLUMNS),
     )
+
+
+def _type_dimensions_of(
+    f: np.ndarray, g: np.ndarray, labels: pd.DataFrame
+) -> Iterator[tuple[str, str, int, str, str, float, str]]:
+    """Yield column, type, cells, modality, estimator, value and status, at the coarsest level."""
+    for column in list(labels)[:1]:
+        for modality, representation in (("rna", f), ("prot", g)):
+            by_type = dimensions_by_type(representation, labels[column].to_numpy(), errors=False)
+            for name, found in by_type.items():
+                for estimator, estimate in found.estimates.items():
+                    told = (modality, estimator, estimate.value, found.status)
+                    yield column, name, found.cells, *told
 
 
 def _confusions_of(

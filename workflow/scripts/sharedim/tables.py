@@ -9,6 +9,18 @@ import pandas as pd
 from sharedim.files import replacing
 
 SCORE_COLUMNS = ["recipe", "dim", "seed", "split", "metric", "value", "chance"]
+TYPE_DIMENSION_COLUMNS = [
+    "recipe",
+    "dim",
+    "seed",
+    "column",
+    "type",
+    "cells",
+    "modality",
+    "estimator",
+    "value",
+    "status",
+]
 CONFUSION_COLUMNS = ["recipe", "dim", "column", "direction", "type", "given", "cells"]
 
 

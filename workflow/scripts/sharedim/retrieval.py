@@ -7,14 +7,13 @@ of rows and never held together.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 TOP_SHARE = 0.005
-# Entries of the similarity matrix held at once: 32 MiB of double precision.
+# Entries of the similarity matrix held at once: 16 MiB of single precision.
 TILE = 2**22
 # Scores closer than this share of the largest that two rows could have are ties: the last bits of a
 # matrix product depend on where in the matrix a cell stands.
@@ -100,54 +99,96 @@ def search(
     Search
     """
     levels = levels or []
+    compared = _Compared(queries, candidates)
     known = [torch.as_tensor(np.flatnonzero(codes != UNKNOWN)) for codes in levels]
-    types = [torch.as_tensor(codes[codes != UNKNOWN]) for codes in levels]
-    votes = [np.zeros((len(own), int(own.max(initial=-1)) + 1)) for own in map(np.asarray, types)]
+    types = [codes[codes != UNKNOWN] for codes in levels]
+    votes = [np.zeros((len(own), int(own.max(initial=-1)) + 1)) for own in types]
     better, tied = (np.empty(len(queries), dtype=np.int64) for _ in range(2))
-    for rows, similarity, tie in _similarity_tiles(queries, candidates):
-        partner = similarity.diagonal(offset=rows.start)[:, None]
-        at_least = (similarity >= partner - tie).sum(dim=1)
-        higher = (similarity > partner + tie).sum(dim=1)
-        better[rows] = higher.numpy()
-        tied[rows] = (at_least - higher - 1).numpy()
-        for cells, own, level in zip(known, types, votes, strict=True):
-            inside = (cells >= rows.start) & (cells < rows.stop)
-            here = cells[inside] - rows.start
-            scores = similarity
-            if len(cells) < similarity.shape[1] or len(here) < len(similarity):
-                scores = similarity[here][:, cells]
-            level[inside.numpy()] = _votes(scores, tie[here], own, level.shape[1])
+    height = max(1, TILE // max(1, len(candidates)))
+    for first in range(0, len(queries), height):
+        rows = torch.arange(first, min(first + height, len(queries)))
+        similarity = compared.in_single(rows)
+        part = slice(first, first + len(rows))
+        better[part], tied[part] = _places(compared, rows, similarity)
+        nearest: dict[int, list[np.ndarray]] = {}
+        for number, (cells, own, level) in enumerate(zip(known, types, votes, strict=True)):
+            inside = (cells >= first) & (cells < first + len(rows))
+            # Levels with the same unknown cells have the same nearest cells.
+            same = next((n for n in nearest if torch.equal(known[n], cells)), number)
+            if same == number:
+                nearest[number] = _nearest(compared, cells[inside], cells, similarity, first)
+            for place, row in zip(np.flatnonzero(inside), nearest[same], strict=True):
+                level[place] = np.bincount(own[row], minlength=level.shape[1]) / len(row)
     return Search(Ranks(better, tied), votes)
 
 
-def _similarity_tiles(
-    queries: np.ndarray, candidates: np.ndarray
-) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
-    """Yield rows, their inner products with every candidate, and the width of a tie in each row."""
-    left = torch.as_tensor(queries, dtype=torch.float64)
-    right = torch.as_tensor(candidates, dtype=torch.float64)
-    # No inner product of a row is larger than this.
-    magnitude = left.norm(dim=1, keepdim=True) * right.norm(dim=1).max()
-    height = max(1, TILE // max(1, len(right)))
-    for first in range(0, len(left), height):
-        rows = slice(first, min(first + height, len(left)))
-        yield rows, left[rows] @ right.T, TIE * magnitude[rows]
+class _Compared:
+    """Similarities in single precision, and in double where that cannot tell candidates apart."""
+
+    def __init__(self, queries: np.ndarray, candidates: np.ndarray) -> None:
+        self.left = torch.as_tensor(queries, dtype=torch.float64)
+        self.right = torch.as_tensor(candidates, dtype=torch.float64)
+        self.left_single, self.right_single = self.left.float(), self.right.T.float()
+        self.partner = (self.left * self.right).sum(dim=1)
+        # No inner product of a row is larger than this.
+        magnitude = self.left.norm(dim=1) * self.right.norm(dim=1).amax()
+        self.tie = TIE * magnitude
+        # The error of an inner product of rounded numbers (Higham 2002, equation 3.5), and of a
+        # threshold that is rounded too.
+        unit = torch.finfo(torch.float32).eps / 2
+        self.blur = (self.left.shape[1] + 6) * unit * magnitude
+
+    def in_single(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the similarities of some rows with every candidate, off by less than the blur."""
+        return self.left_single[rows] @ self.right_single
+
+    def in_double(self, rows: torch.Tensor, cells: torch.Tensor | None = None) -> torch.Tensor:
+        """Return them exactly, but for ties."""
+        return self.left[rows] @ (self.right if cells is None else self.right[cells]).T
 
 
-def _votes(
-    scores: torch.Tensor, tie: torch.Tensor, types: torch.Tensor, n_types: int
-) -> np.ndarray:
-    """Return the type of each row's best candidate, shared out among those that tie."""
-    votes = np.zeros((len(scores), n_types))
-    if not len(scores):
-        return votes
-    best, nearest = scores.max(dim=1)
-    several = (scores >= best[:, None] - tie).sum(dim=1) > 1
-    votes[np.arange(len(votes)), types[nearest].numpy()] = 1
-    for row in torch.nonzero(several).ravel().tolist():
-        equals = types[scores[row] >= best[row] - tie[row]].numpy()
-        votes[row] = np.bincount(equals, minlength=n_types) / len(equals)
-    return votes
+def _places(
+    compared: _Compared, rows: torch.Tensor, similarity: torch.Tensor
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many candidates score higher than each row's partner, and how many the same."""
+    partner, blur = compared.partner[rows], compared.blur[rows]
+    # Sums of 32 bits are three times as fast as those of 64.
+    higher = (similarity > (partner + blur).float()[:, None]).sum(dim=1, dtype=torch.int32)
+    at_least = (similarity >= (partner - blur).float()[:, None]).sum(dim=1, dtype=torch.int32)
+    unclear = torch.nonzero(at_least - higher > 1).flatten()
+    for part in unclear.split(max(1, TILE // (2 * similarity.shape[1]))):
+        exact, own = compared.in_double(rows[part]), rows[part]
+        partner, tie = compared.partner[own][:, None], compared.tie[own][:, None]
+        higher[part] = (exact > partner + tie).sum(dim=1, dtype=torch.int32)
+        at_least[part] = (exact >= partner - tie).sum(dim=1, dtype=torch.int32)
+    return higher.numpy(), (at_least - higher - 1).numpy()
+
+
+def _nearest(
+    compared: _Compared,
+    rows: torch.Tensor,
+    cells: torch.Tensor,
+    similarity: torch.Tensor,
+    first: int,
+) -> list[np.ndarray]:
+    """Return the best of some candidates for each row, as places among these; several where they tie.
+
+    The similarities are those of the tile that begins with the row `first`.
+    """
+    scores = similarity
+    if len(rows) < len(scores) or len(cells) < scores.shape[1]:
+        scores = similarity[rows - first][:, cells]
+    if not len(rows):
+        return []
+    values, places = scores.topk(min(2, scores.shape[1]), dim=1)
+    least = (values[:, 0].double() - 2 * compared.blur[rows]).float()
+    found = list(places[:, :1].numpy())
+    for number in torch.nonzero(values[:, -1] >= least).flatten().tolist():
+        near = torch.nonzero(scores[number] >= least[number]).flatten()
+        exact = compared.in_double(rows[number : number + 1], cells[near])[0]
+        among = exact >= exact.max() - compared.tie[rows[number]]
+        found[number] = near[among].numpy()
+    return found
 
 
 def confusion(votes: np.ndarray, types: np.ndarray) -> np.ndarray:

@@ -27,6 +27,8 @@ def table(recipe, in_sample, held_out, counts=(1, 2, 3, 3, 3), seeds=4):
             count = counts[column]
             count = count[seed] if isinstance(count, list) else count
             rows.append(("d", recipe, dim, seed, "test", "shared_count", count, 0.0))
+            effective = count - 0.1 if count < 7 else 0.7 * count
+            rows.append(("d", recipe, dim, seed, "test", "shared_effective", effective, np.nan))
     return pd.DataFrame(rows, columns=NAMES)
 
 
@@ -46,7 +48,8 @@ def test_the_best_recipe_gives_d_and_the_linear_one_k_hat():
     assert found["recipe"] == "tuned"
     assert found["recommended_d"] == {"value": 4, "low": 4, "high": 4, "status": "saturated"}
     assert found["k_hat"] == {
-        "value": 3, "low": 3, "high": 3, "recipe": "cca", "at_d": 16, "status": "estimated"
+        "value": 3, "low": 3, "high": 3, "effective": 2.9, "recipe": "cca", "at_d": 16,
+        "status": "estimated",
     }  # fmt: skip
     assert found["sentence"].startswith("Use d = 4 (90 % interval 4 to 4) for d")
     assert "The modalities share 3 (3 to 3) dimensions" in found["sentence"]
@@ -59,6 +62,11 @@ def test_unit_length_needs_a_coordinate_more_than_is_shared():
     )
     assert found["recommended_d"]["value"] == 8
     assert found["recommended_d"]["low"] == found["recommended_d"]["high"] == 8
+    found = answer(
+        table("tuned", RISING, RISING), table("cca", LINEAR, LINEAR, counts=(1, 2, 4, 8, 9))
+    )
+    # The first d that was trained.
+    assert found["recommended_d"]["value"] == 16
 
 
 def test_the_interval_of_k_hat_is_that_of_the_seeds():
@@ -72,7 +80,16 @@ def test_the_interval_of_k_hat_is_that_of_the_seeds():
 def test_where_every_direction_is_shared_there_may_be_more():
     found = answer(table("cca", LINEAR, LINEAR, counts=(1, 2, 4, 8, 16)), contrastive=())
     assert found["k_hat"]["status"] == "not_saturated"
-    assert "At least 16 (16 to 16) dimensions are shared" in found["sentence"]
+    assert "At least 16 (16 to 16) dimensions are shared, 11.2 if weak ones" in found["sentence"]
+    assert found["recommended_d"]["value"] == 16
+
+
+def test_no_more_can_be_shared_than_the_smaller_modality_has():
+    counts = (1, 2, 4, 8, 8)
+    found = answer(table("cca", LINEAR, LINEAR, counts=counts), contrastive=(), directions=8)
+    assert found["k_hat"]["status"] == "all_directions"
+    assert "every direction that the smaller one has holds up" in found["sentence"]
+    assert found["recommended_d"]["value"] == 16
 
 
 def test_a_recipe_that_overfits_is_said():

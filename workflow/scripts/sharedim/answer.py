@@ -17,16 +17,19 @@ NULL = "permuted"
 # A recipe that keeps less than this share of its in-sample gain over chance overfits.
 KEPT_GAIN = 0.5
 MINIMUM_SEEDS = 3
+# Shared directions by which weak ones must change the count to be worth a word.
+NEGLIGIBLE = 0.5
 # Of the models that failed, a warning names so many.
 NAMED_FAILURES = 5
 
 RULE = (
     "The recommended d is the smallest output dimension whose held-out top-0.5 % matching (RNA to "
     f"protein) falls short of the best by no more than {TOLERANCE:.0%} of the gain over chance, for "
-    "the recipe that matches best on held-out cells, and at least k-hat + 1, since representations "
-    "of unit length lie on a sphere, which has one dimension less than coordinates. k-hat is the "
-    "number of canonical directions of the linear baseline, at the largest d, whose correlation "
-    "holds up on cells left out. Intervals (90 %) resample the seeds with their splits."
+    "the recipe that matches best on held-out cells, and no less than the first d trained of at "
+    "least k-hat + 1, since representations of unit length lie on a sphere, which has one dimension "
+    "less than coordinates. k-hat is the number of canonical directions of the linear baseline, at "
+    "the largest d, whose correlation holds up on cells left out. Intervals (90 %) resample the "
+    "seeds with their splits."
 )
 
 
@@ -135,8 +138,8 @@ def answer_of(
     summaries = summarise_recipes(scores, saturation)
     usable = [s for s in summaries if s.usable and s.recipe != NULL]
     best = max(usable, key=lambda summary: summary.saturation["plateau"], default=None)
-    k_hat = shared_dimension(scores, saturation, MATCHING)
-    recommended = _recommended(best, k_hat)
+    k_hat = shared_dimension(scores, saturation, MATCHING, directions)
+    recommended = _recommended(best, k_hat, sorted(scores["dim"].unique()))
     return {
         "dataset": dataset,
         "sentence": _sentence(dataset, best, recommended, k_hat),
@@ -151,12 +154,13 @@ def answer_of(
     }
 
 
-def _recommended(best: RecipeSummary | None, k_hat: dict) -> dict:
-    """Return where matching saturates, or one coordinate more than is shared."""
+def _recommended(best: RecipeSummary | None, k_hat: dict, dims: list[int]) -> dict:
+    """Return where matching saturates, or the next d trained with a coordinate more than is shared."""
     if best is None:
         return {"value": None, "low": None, "high": None, "status": "nothing_shared"}
     row = best.saturation
-    least = 1 if k_hat["value"] is None else round(k_hat["value"]) + 1
+    needed = 1 if k_hat["value"] is None else round(k_hat["value"]) + 1
+    least = next((int(d) for d in dims if d >= needed), int(dims[-1]))
     found = [_whole(row[name]) for name in ("d_saturation", "ci_low", "ci_high")]
     value, low, high = (None if d is None else max(d, least) for d in found)
     return {"value": value, "low": low, "high": high, "status": row["status"]}
@@ -195,14 +199,22 @@ def _shared_sentence(k_hat: dict) -> str:
         }[k_hat["status"]]
         return f"How many dimensions are shared is not known: {reason}."
     span = f" ({k_hat['low']:g} to {k_hat['high']:g})" if k_hat["low"] is not None else ""
+    weak = ""
+    if k_hat["effective"] is not None and k_hat["effective"] < k_hat["value"] - NEGLIGIBLE:
+        weak = f", {k_hat['effective']:.1f} if weak ones count for less"
     if k_hat["status"] == "not_saturated":
         return (
-            f"At least {k_hat['value']:g}{span} dimensions are shared: at d = {k_hat['at_d']} every "
-            "direction holds up on cells left out, and there may be more."
+            f"At least {k_hat['value']:g}{span} dimensions are shared{weak}: at d = "
+            f"{k_hat['at_d']} every direction holds up on cells left out, and there may be more."
+        )
+    if k_hat["status"] == "all_directions":
+        return (
+            f"The modalities share {k_hat['value']:g}{span} dimensions{weak}: every direction that "
+            "the smaller one has holds up on cells left out."
         )
     return (
-        f"The modalities share {k_hat['value']:g}{span} dimensions: so many canonical directions "
-        "hold up on cells left out."
+        f"The modalities share {k_hat['value']:g}{span} dimensions{weak}: so many canonical "
+        "directions hold up on cells left out."
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from calibrate import design
 
 from sharedim.answer import MATCHING, answer_of
 from sharedim.files import replacing
@@ -31,6 +32,7 @@ ESTIMATORS = {
     "participation ratio": ["id_pr_rna", "id_pr_prot"],
 }
 DESIGN = ["kind", "shared", "cells", "noise", "repetition"]
+LIMITS = ("value", "low", "high")
 
 
 def estimates(scores: pd.DataFrame, recipe: str, cells: int) -> Iterator[tuple]:
@@ -57,15 +59,15 @@ def collect(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     answers, candidates = [], []
     for file in sorted(folder.glob("*.tsv.gz")):
         scores = pd.read_csv(file, sep="\t").assign(dataset=file.name.removesuffix(".tsv.gz"))
-        design = tuple(scores[DESIGN].iloc[0])
-        cells, truth = design[2], design[1]
+        made = tuple(scores[DESIGN].iloc[0])
+        cells, truth = made[2], made[1]
         test = len(split_cells(cells, 0).test)
         saturation = saturation_table(scores, {"train": cells - test, "test": test})
         directions = int(scores["directions"].iloc[0])
         found = answer_of("", scores, saturation, contrastive=[CONTRASTIVE], directions=directions)
         k_hat, d = found["k_hat"], found["recommended_d"]
         answers.append(
-            (*design, d["status"], d["value"], k_hat["status"], *(k_hat[n] for n in LIMITS))
+            (*made, d["status"], d["value"], k_hat["status"], *(k_hat[n] for n in LIMITS))
         )
         for recipe in ("cca", CONTRASTIVE):
             rows = estimates(scores, recipe, test)
@@ -88,9 +90,6 @@ def collect(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             ],
         ),
     )
-
-
-LIMITS = ("value", "low", "high")
 
 
 def holds(table: pd.DataFrame) -> pd.Series:
@@ -164,6 +163,7 @@ def main() -> None:
     text = Path(__file__).with_name("calibration.md.in").read_text("utf-8")
     for name, told in {
         "runs": str(len(answers)),
+        "design": str(len(list(design()))),
         "clear": str(len(clear)),
         "held": share(held),
         "missed": f"{missed.sum()} of {len(missed)}",

@@ -27,7 +27,7 @@ def table(recipe, in_sample, held_out, counts=(1, 2, 3, 3, 3), seeds=4):
             count = counts[column]
             count = count[seed] if isinstance(count, list) else count
             rows.append(("d", recipe, dim, seed, "test", "shared_count", count, 0.0))
-            effective = count - 0.1 if count < 7 else 0.7 * count
+            effective = count - 0.1 if count < 8 else 0.7 * count
             rows.append(("d", recipe, dim, seed, "test", "shared_effective", effective, np.nan))
     return pd.DataFrame(rows, columns=NAMES)
 
@@ -48,8 +48,8 @@ def test_the_best_recipe_gives_d_and_the_linear_one_k_hat():
     assert found["recipe"] == "tuned"
     assert found["recommended_d"] == {"value": 4, "low": 4, "high": 4, "status": "saturated"}
     assert found["k_hat"] == {
-        "value": 3, "low": 3, "high": 3, "effective": 2.9, "recipe": "cca", "at_d": 16,
-        "status": "estimated",
+        "value": 3, "low": 3, "high": 3, "count": 3, "effective": 2.9, "recipe": "cca",
+        "at_d": 16, "status": "estimated",
     }  # fmt: skip
     assert found["sentence"].startswith("Use d = 4 (90 % interval 4 to 4) for d")
     assert "The modalities share 3 (3 to 3) dimensions" in found["sentence"]
@@ -63,24 +63,30 @@ def test_unit_length_needs_a_coordinate_more_than_is_shared():
     assert found["recommended_d"]["value"] == 8
     assert found["recommended_d"]["low"] == found["recommended_d"]["high"] == 8
     found = answer(
-        table("tuned", RISING, RISING), table("cca", LINEAR, LINEAR, counts=(1, 2, 4, 8, 9))
+        table("tuned", RISING, RISING), table("cca", LINEAR, LINEAR, counts=(1, 2, 4, 8, 12))
     )
     # The first d that was trained.
     assert found["recommended_d"]["value"] == 16
 
 
-def test_the_interval_of_k_hat_is_that_of_the_seeds():
+def test_the_interval_of_k_hat_reaches_from_weighted_to_plain_directions():
+    found = answer(table("cca", LINEAR, LINEAR, counts=(1, 2, 4, 6, 8)), contrastive=())
+    # 0.7 times the count of 8.
+    assert found["k_hat"]["value"] == 6
+    assert (found["k_hat"]["low"], found["k_hat"]["high"]) == (6, 8)
+    assert "share 6 (6 to 8) dimensions: 8 canonical directions hold up" in found["sentence"]
+    assert "5.6 with weak ones counted for less" in found["sentence"]
     counts = (1, 2, 3, 3, [3, 4, 3, 3])
     found = answer(table("cca", LINEAR, LINEAR, counts=counts), contrastive=())["k_hat"]
-    assert found["value"] == 3.25
-    assert found["low"] < 3
-    assert found["high"] > 3.5
+    assert (found["value"], found["low"], found["high"]) == (3, 3, 4)
+    assert found["count"] == 3.25
 
 
 def test_where_every_direction_is_shared_there_may_be_more():
     found = answer(table("cca", LINEAR, LINEAR, counts=(1, 2, 4, 8, 16)), contrastive=())
     assert found["k_hat"]["status"] == "not_saturated"
-    assert "At least 16 (16 to 16) dimensions are shared, 11.2 if weak ones" in found["sentence"]
+    assert "At least 11 (11 to 16) dimensions are shared" in found["sentence"]
+    assert found["sentence"].endswith("all there are at d = 16.")
     assert found["recommended_d"]["value"] == 16
 
 
@@ -88,8 +94,8 @@ def test_no_more_can_be_shared_than_the_smaller_modality_has():
     counts = (1, 2, 4, 8, 8)
     found = answer(table("cca", LINEAR, LINEAR, counts=counts), contrastive=(), directions=8)
     assert found["k_hat"]["status"] == "all_directions"
-    assert "every direction that the smaller one has holds up" in found["sentence"]
-    assert found["recommended_d"]["value"] == 16
+    assert found["sentence"].endswith("all that the smaller modality has.")
+    assert found["recommended_d"]["value"] == 8
 
 
 def test_a_recipe_that_overfits_is_said():

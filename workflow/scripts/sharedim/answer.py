@@ -18,7 +18,7 @@ NULL = "permuted"
 KEPT_GAIN = 0.5
 MINIMUM_SEEDS = 3
 # Shared directions by which weak ones must change the count to be worth a word.
-NEGLIGIBLE = 0.5
+NEGLIGIBLE = 0.2
 # Of the models that failed, a warning names so many.
 NAMED_FAILURES = 5
 
@@ -27,9 +27,10 @@ RULE = (
     f"protein) falls short of the best by no more than {TOLERANCE:.0%} of the gain over chance, for "
     "the recipe that matches best on held-out cells, and no less than the first d trained of at "
     "least k-hat + 1, since representations of unit length lie on a sphere, which has one dimension "
-    "less than coordinates. k-hat is the number of canonical directions of the linear baseline, at "
-    "the largest d, whose correlation holds up on cells left out. Intervals (90 %) resample the "
-    "seeds with their splits."
+    "less than coordinates. k-hat is the participation ratio of the canonical correlations that "
+    "hold up on cells left out, those of the linear baseline at the largest d, to the nearest whole "
+    "number; its interval reaches up to their plain count. Intervals (90 %) resample the seeds with "
+    "their splits."
 )
 
 
@@ -159,7 +160,7 @@ def _recommended(best: RecipeSummary | None, k_hat: dict, dims: list[int]) -> di
     if best is None:
         return {"value": None, "low": None, "high": None, "status": "nothing_shared"}
     row = best.saturation
-    needed = 1 if k_hat["value"] is None else round(k_hat["value"]) + 1
+    needed = 1 if k_hat["value"] is None else k_hat["value"] + 1
     least = next((int(d) for d in dims if d >= needed), int(dims[-1]))
     found = [_whole(row[name]) for name in ("d_saturation", "ci_low", "ci_high")]
     value, low, high = (None if d is None else max(d, least) for d in found)
@@ -198,24 +199,17 @@ def _shared_sentence(k_hat: dict) -> str:
             "failed": "no model of the recipe cca gave a finite estimate",
         }[k_hat["status"]]
         return f"How many dimensions are shared is not known: {reason}."
-    span = f" ({k_hat['low']:g} to {k_hat['high']:g})" if k_hat["low"] is not None else ""
-    weak = ""
-    if k_hat["effective"] is not None and k_hat["effective"] < k_hat["value"] - NEGLIGIBLE:
-        weak = f", {k_hat['effective']:.1f} if weak ones count for less"
+    span = f" ({k_hat['low']} to {k_hat['high']})" if k_hat["low"] is not None else ""
+    told = f"{k_hat['count']:g} canonical directions hold up on cells left out"
+    if k_hat["count"] > k_hat["effective"] + NEGLIGIBLE:
+        told += f", {k_hat['effective']:.1f} with weak ones counted for less"
     if k_hat["status"] == "not_saturated":
         return (
-            f"At least {k_hat['value']:g}{span} dimensions are shared{weak}: at d = "
-            f"{k_hat['at_d']} every direction holds up on cells left out, and there may be more."
+            f"At least {k_hat['value']}{span} dimensions are shared: {told}, all there are at d = "
+            f"{k_hat['at_d']}."
         )
-    if k_hat["status"] == "all_directions":
-        return (
-            f"The modalities share {k_hat['value']:g}{span} dimensions{weak}: every direction that "
-            "the smaller one has holds up on cells left out."
-        )
-    return (
-        f"The modalities share {k_hat['value']:g}{span} dimensions{weak}: so many canonical "
-        "directions hold up on cells left out."
-    )
+    all_of_it = ", all that the smaller modality has" * (k_hat["status"] == "all_directions")
+    return f"The modalities share {k_hat['value']}{span} dimensions: {told}{all_of_it}."
 
 
 def _warnings_of_recipes(summaries: list[RecipeSummary]) -> list[str]:

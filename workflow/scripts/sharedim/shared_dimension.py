@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
 from sharedim.saturation import curve, interval, resampled_means
 
-METRIC, EFFECTIVE = "shared_count", "shared_effective"
+COUNT, EFFECTIVE = "shared_count", "shared_effective"
 VOTER = "cca"
-UNKNOWN = dict.fromkeys(("value", "low", "high", "effective", "recipe", "at_d"))
+UNKNOWN = dict.fromkeys(("value", "low", "high", "count", "effective", "recipe", "at_d"))
 
 
 def shared_dimension(
@@ -19,10 +17,13 @@ def shared_dimension(
 ) -> dict:
     """Estimate how many dimensions two modalities share.
 
-    The number of canonical directions whose correlation holds up on cells left out
+    From the canonical directions whose correlation r holds up on cells left out
     (`sharedim.shared.shared_directions`), in the held-out cells of the largest d of the linear
-    recipe, the mean over the seeds; the interval resamples the seeds. Among the estimators that
-    docs/calibration.md compares, this one is closest to the truth.
+    recipe: k-hat is their participation ratio (sum r)^2 / sum r^2, to which weak directions add
+    little, to the nearest whole number. With enough cells, directions hold up that are no dimension
+    of their own, a bend of another in both modalities; so the interval reaches from the lower limit
+    of the participation ratio to the upper one of the plain count, both over resampled seeds.
+    docs/calibration.md compares the estimators.
 
     Parameters
     ----------
@@ -36,35 +37,44 @@ def shared_dimension(
     Returns
     -------
     dict
-        ``value``, ``low``, ``high``, ``effective`` (the participation ratio of the correlations, to
-        which weak directions add little), ``recipe`` and ``at_d``, None where unknown, and
-        ``status``: ``estimated``; ``nothing_shared``; ``not_saturated`` where every direction of the
-        largest d is shared, so that there may be more; ``all_directions`` where every direction of
-        the smaller modality is; ``not_run`` without the linear recipe; ``failed``.
+        ``value``, ``low``, ``high``, ``count`` and ``effective`` (both means over seeds),
+        ``recipe`` and ``at_d``, None where unknown, and ``status``: ``estimated``;
+        ``nothing_shared``; ``not_saturated`` where every direction of the largest d is shared, so
+        that there may be more; ``all_directions`` where every direction of the smaller modality is;
+        ``not_run`` without the linear recipe; ``failed``.
     """
     own = saturation[(saturation["recipe"] == VOTER) & (saturation["split"] == "test")]
     own = own[own["metric"] == matching]
     if own.empty:
         return {**UNKNOWN, "status": "not_run"}
-    dims, counts, _ = curve(scores, VOTER, "test", METRIC)
-    counts = counts[:, -1:][np.isfinite(counts[:, -1:])]
+    counts, effective = (_at_largest_d(scores, metric) for metric in (COUNT, EFFECTIVE))
     if not counts.size:
         return {**UNKNOWN, "status": "failed"}
-    if own["status"].item() in ("nothing_shared", "failed") or counts.mean() < 0.5:
+    nothing = own["status"].item() in ("nothing_shared", "failed")
+    if nothing or counts.mean() < 0.5 or not effective.size:
         return {**UNKNOWN, "status": "nothing_shared"}
-    low = high = math.nan
-    if len(counts) > 1:
-        low, high = interval(resampled_means(counts[:, None])[:, 0])
+    at_d = int(scores.loc[scores["recipe"] == VOTER, "dim"].max())
     status = "estimated"
-    if counts.mean() > min(dims[-1], directions) - 0.5:
-        status = "not_saturated" if dims[-1] < directions else "all_directions"
-    effective = curve(scores, VOTER, "test", EFFECTIVE)[1][:, -1:]
+    if counts.mean() > min(at_d, directions) - 0.5:
+        status = "not_saturated" if at_d < directions else "all_directions"
+    value = round(effective.mean())
+    low = high = None
+    if min(len(counts), len(effective)) > 1:
+        low = max(1, min(value, round(interval(resampled_means(effective[:, None])[:, 0])[0])))
+        high = max(value, round(interval(resampled_means(counts[:, None])[:, 0])[1]))
     return {
-        "value": round(float(counts.mean()), 2),
-        "low": None if math.isnan(low) else round(max(low, 0.0), 2),
-        "high": None if math.isnan(high) else round(high, 2),
-        "effective": round(float(np.nanmean(effective)), 2) if effective.size else None,
+        "value": value,
+        "low": low,
+        "high": high,
+        "count": round(float(counts.mean()), 2),
+        "effective": round(float(effective.mean()), 2),
         "recipe": VOTER,
-        "at_d": int(dims[-1]),
+        "at_d": at_d,
         "status": status,
     }
+
+
+def _at_largest_d(scores: pd.DataFrame, metric: str) -> np.ndarray:
+    """Return a held-out metric of the linear recipe at its largest d, of each seed that has it."""
+    dims, values, _ = curve(scores, VOTER, "test", metric)
+    return values[:, -1][np.isfinite(values[:, -1])] if dims.size else np.empty(0)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
+import calibrate
+import calibration_report
 import numpy as np
 import pandas as pd
 import pytest
 
 from sharedim.recipes import TUNED
-
-sys.path.insert(0, str(Path(__file__).parent / "bench"))
-import calibrate
-import calibration_report
 
 
 @pytest.fixture(scope="module")

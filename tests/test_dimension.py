@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 import skdim
+from mle import mle_dimension
 
-from sharedim.dimension import ESTIMATORS, dimensions_by_type, intrinsic_dimensions, mle_dimension
+from sharedim.dimension import ESTIMATORS, dimensions_by_type, intrinsic_dimensions
 
 
 def embedded(cells=800, inner=3, outer=10):

@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from mle import mle_dimension
 
 from sharedim.baselines import fit_linear_seeds
 from sharedim.checkpoints import ModelBlock
-from sharedim.dimension import ESTIMATORS, mle_dimension
+from sharedim.dimension import ESTIMATORS
 from sharedim.lengths import unit_length
 from sharedim.recipes import CCA, PAPER, as_record
 from sharedim.scoring import representations, score_block, score_pair, search_both_ways

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from mle import mle_dimension
 from naive_training import naive_training
 from simulated_pairs import paired_features
 
 from sharedim.devices import choose_device, choose_precision
-from sharedim.dimension import mle_dimension
 from sharedim.encoders import EncoderStack
 from sharedim.engine import StackEngine
 from sharedim.errors import InputError

@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from blocks import train_block
 
 from sharedim.answer import answer_of
-from sharedim.baselines import fit_linear_seeds
-from sharedim.checkpoints import ModelBlock
-from sharedim.recipes import CCA, PERMUTED, TUNED, ContrastiveRecipe, as_record
+from sharedim.recipes import CCA, PERMUTED, TUNED
 from sharedim.saturation import saturation_table
 from sharedim.scoring import score_block
 from sharedim.simulate import simulate_features
@@ -27,13 +26,9 @@ NULL = replace(PERMUTED, epochs=20)
 
 def scored(recipe, rna, prot, dims):
     """Return scores as the workflow collects them."""
-    parts = []
-    train = train_seeds if isinstance(recipe, ContrastiveRecipe) else fit_linear_seeds
-    for dim in dims:
-        models = dict(train(rna, prot, recipe=recipe, dim=dim, seeds=SEEDS))
-        stacked = {name: np.stack([models[s][name] for s in SEEDS]) for name in models[0]}
-        block = ModelBlock(stacked, {"recipe": as_record(recipe), "dim": dim, "seeds": SEEDS})
-        parts.append(score_block(block, rna, prot, pd.DataFrame(index=range(len(rna)))).scores)
+    unlabelled = pd.DataFrame(index=range(len(rna)))
+    blocks = [train_block(recipe, rna, prot, dim, SEEDS) for dim in dims]
+    parts = [score_block(block, rna, prot, unlabelled).scores for block in blocks]
     return pd.concat(parts).assign(dataset="simulated")
 
 

@@ -1,4 +1,4 @@
-"""Blocks of models without files, for benchmarks."""
+"""Blocks of models without files, for benchmarks and tests."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import torch
 from blocks import train_block
 
 from sharedim.checkpoints import ModelBlock
-from sharedim.lengths import unit_length
+from sharedim.lengths import comparable
 from sharedim.recipes import CCA, PAPER, PCA, TUNED, Recipe
 from sharedim.retrieval import accuracy, confusion, search, top_share_size
 from sharedim.scoring import compares_by_cosine, representations
@@ -48,8 +48,7 @@ def held_out_scores(
     f, g = (
         representations(block, model, name, cells) for name, cells in (("rna", rna), ("prot", prot))
     )
-    if compares_by_cosine(block, model):
-        f, g = unit_length(f), unit_length(g)
+    f, g = comparable(f, g, cosine=compares_by_cosine(block, model))
     scores = []
     for pair in ((f, g), (g, f)):
         found = search(*pair, [types])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sharedim.cca import RIDGES, PairedCovariance, share_closer
-from sharedim.lengths import unit_length
+from sharedim.lengths import comparable
 from sharedim.recipes import LinearRecipe
 from sharedim.splits import split_cells
 
@@ -90,8 +90,7 @@ def fit_linear_seeds(
 
 
 def _score(pair: LinearPair, x: np.ndarray, y: np.ndarray) -> float:
-    f, g = pair.encode(x, y)
-    return share_closer(unit_length(f), unit_length(g)) if pair.cosine else share_closer(f, g)
+    return share_closer(*comparable(*pair.encode(x, y), cosine=pair.cosine))
 
 
 def cca_candidates(x: np.ndarray, y: np.ndarray, dim: int) -> Iterator[LinearPair]:

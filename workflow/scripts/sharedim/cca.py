@@ -153,7 +153,7 @@ def confirmed_cca(
     ridges : tuple of float
         Candidates, as shares of each modality's mean variance.
     """
-    variates = _left_out_variates(x, y, ridges)
+    variates = left_out_variates(x, y, ridges)
     candidates = []
     for ridge, folds in zip(ridges, variates, strict=True):
         correlations = np.mean([correlation(f, g) for f, g in folds], axis=0)
@@ -179,11 +179,13 @@ def confirmed_cca(
     )
 
 
-def _left_out_variates(
+def left_out_variates(
     x: np.ndarray, y: np.ndarray, ridges: tuple[float, ...]
 ) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    """Return, for each ridge and fold, the canonical variates of the cells left out."""
-    # Cells come in random order already: every fold is a fair sample.
+    """Return, for each ridge and fold, the canonical variates of the cells left out.
+
+    Cells must come in random order, so that every fold is a fair sample.
+    """
     fold = np.arange(len(x)) % FOLDS
     variates = [[] for _ in ridges]
     for left_out in range(FOLDS):

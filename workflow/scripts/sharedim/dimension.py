@@ -95,30 +95,6 @@ class Dimensions:
     duplicates: int = 0
 
 
-class MLEDimension(NamedTuple):
-    """Two averages of the same pointwise maximum-likelihood estimates.
-
-    Attributes
-    ----------
-    mean : float
-        Arithmetic mean, the paper's: ``skdim.id.MLE().fit_transform``.
-    harmonic : float
-        Harmonic mean, a few per cent lower: ``skdim.id.MLE().fit(...).dimension_``.
-    """
-
-    mean: float
-    harmonic: float
-
-
-def mle_dimension(representation: np.ndarray) -> MLEDimension:
-    """Estimate intrinsic dimension by maximum likelihood over 20 neighbours.
-
-    See `intrinsic_dimensions`, of which this is a part.
-    """
-    estimates = intrinsic_dimensions(representation, errors=False).estimates
-    return MLEDimension(estimates["mle"].value, estimates["mle_harmonic"].value)
-
-
 def intrinsic_dimensions(
     representation: np.ndarray, *, neighbours: int = NEIGHBOURS, errors: bool = True
 ) -> Dimensions:

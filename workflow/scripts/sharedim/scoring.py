@@ -16,7 +16,7 @@ from sharedim.dimension import dimensions_by_type, intrinsic_dimensions
 from sharedim.encoders import EncoderStack
 from sharedim.geometry import alignment, norms, uniformity
 from sharedim.information import best_temperature, infonce_nats, match_score
-from sharedim.lengths import unit_length
+from sharedim.lengths import comparable
 from sharedim.retrieval import (
     UNKNOWN,
     Ranks,
@@ -136,11 +136,11 @@ def score_block(
             for part, cells in vars(split).items()
         }
         # Chosen on cells whose pairs are neither trained on nor scored.
-        temperature = best_temperature(*_compared(*pairs["normaliser"], cosine=cosine))
+        temperature = best_temperature(*comparable(*pairs["normaliser"], cosine=cosine))
         for name, cells in (("train", split.train), ("test", split.test)):
             f, g = pairs[name]
             codes = {column: level.codes[cells] for column, level in levels.items()}
-            found = search_both_ways(*_compared(f, g, cosine=cosine), codes)
+            found = search_both_ways(*comparable(f, g, cosine=cosine), codes)
             scores = score_pair(f, g, found, codes, cosine=cosine, temperature=temperature)
             rows.extend((recipe["name"], dim, seed, name, *score) for score in scores)
             if name == "test":
@@ -219,11 +219,6 @@ def _pair(
     return representations(block, model, "rna", rna), representations(block, model, "prot", prot)
 
 
-def _compared(f: np.ndarray, g: np.ndarray, *, cosine: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return representations as they are compared by inner product."""
-    return (unit_length(f), unit_length(g)) if cosine else (f, g)
-
-
 def score_pair(
     f: np.ndarray,
     g: np.ndarray,
@@ -252,7 +247,7 @@ def score_pair(
     if not finite:
         logger.warning("a model gives values that are not finite; it has no scores")
     scores = [*_dimensions(f, g), *_geometry(f, g)]
-    rna, prot = _compared(f, g, cosine=cosine)
+    rna, prot = comparable(f, g, cosine=cosine)
     directions = {"rna_to_prot": (rna, prot), "prot_to_rna": (prot, rna)}
     closer = []
     for direction, pair in directions.items():

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from sharedim.cca import canonical_pairs, correlation
+from sharedim.cca import FOLDS, correlation, left_out_variates
 
-FOLDS = 5
 # Keeps covariances of representations that do not use all their columns invertible.
 RIDGE = 1e-3
 # Share of unrelated pairs in which some direction is counted.
@@ -55,13 +54,9 @@ def shared_directions(f: np.ndarray, g: np.ndarray) -> SharedDirections:
     f, g = (np.asarray(side, dtype=np.float64) for side in (f, g))
     if not (f.std(axis=0).any() and g.std(axis=0).any()):
         return SharedDirections(0.0, math.nan, np.zeros(dim))
-    fold = np.random.default_rng(0).permutation(n) % FOLDS
-    correlations = np.zeros(dim)
-    for left_out in range(FOLDS):
-        held = fold == left_out
-        pairs = canonical_pairs(f[~held], g[~held], RIDGE)
-        variates = (f[held] - pairs.x_mean) @ pairs.x.T, (g[held] - pairs.y_mean) @ pairs.y.T
-        correlations += correlation(*variates) / FOLDS
+    order = np.argsort(np.random.default_rng(0).permutation(n))
+    [folds] = left_out_variates(f[order], g[order], (RIDGE,))
+    correlations = np.mean([correlation(*variates) for variates in folds], axis=0)
     clear = correlations > norm.isf(FALSE_ALARMS / dim) / math.sqrt(n)
     count = dim if clear.all() else int(np.argmin(clear))
     kept = correlations[:count]

@@ -42,6 +42,7 @@ bench: .venv/ready
 	$(BIN)/python tests/bench/bench_cpu.py --threads 2
 	$(BIN)/python tests/bench/large_batch.py 65536
 	$(BIN)/python tests/bench/many_cells.py 100000 1000000
+	$(BIN)/python tests/bench/scoring.py 30672 118000
 	$(BIN)/python tests/bench/preprocessing.py 30000 300000
 
 # With the Python of a GPU machine: make bench-gpu PYTHON=python

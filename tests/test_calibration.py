@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibrate, "DIMS", (2, 5))
         patch.setattr(calibrate, "SEEDS", [0, 1])
-        patch.setattr(calibrate, "TUNED", replace(TUNED, epochs=10))
+        patch.setattr(calibrate, "TUNED", replace(TUNED, steps=40))
         for kind, shared in (("linear", 0), ("curved", 2), ("counts", 2)):
             told = calibrate.score(calibrate.Pair(kind, shared, 0, cells=900), folder)
             assert told.startswith(f"{kind}_k{shared}_n900")

@@ -192,8 +192,11 @@ def test_history_has_a_row_a_seed_and_epoch_trained(tmp_path):
     assert len(rows) == 5
     assert rows[0] == ("paper", 3, 7, 1, *range(len(HISTORY)), 6.0)
     assert rows[4] == ("paper", 3, 8, 2, *(q + 0.75 for q in range(len(HISTORY))), 6.0)
+    tensors["history.id_rna"][0, 0] = nan
     write_history(tmp_path / "history.tsv", block)
     lines = (tmp_path / "history.tsv").read_text().splitlines()
     assert lines[0].split("\t") == COLUMNS
     assert COLUMNS[4:7] == ["loss", "temperature", "held_out_loss"]
     assert len(lines) == 6
+    # What was not asked for in an epoch is missing there.
+    assert dict(zip(COLUMNS, lines[1].split("\t"), strict=True))["id_rna"] == ""

@@ -80,7 +80,7 @@ def test_the_mean_norm_of_drawn_cells_is_unbiased():
     cells = StackCells.gather(rna, prot, [split], torch.device("cpu"))
     shape = PairShape.of(rna.shape[1], prot.shape[1], 4, BUSY)
     models = initial_models([0], shape, cells, BUSY)
-    state = StackState.start([0], *models, 400, keeps_best=False)
+    state = StackState.start([0], *models, 400, BUSY)
     engine = StackEngine(cells, state, shape, BUSY)
     exact = engine.norm_passes[0].mean(cells.normaliser[0]).item()
     norms = engine.norm_passes[0].encode(cells.normaliser[0]).norm(dim=2)[0]

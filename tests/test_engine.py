@@ -12,8 +12,10 @@ from torch.nn.functional import normalize
 
 from sharedim import engine as engine_module
 from sharedim.cca import confirmed_cca
+from sharedim.dimension import intrinsic_dimensions
 from sharedim.engine import StackEngine, learning_rate_at, temperature_of
 from sharedim.recipes import PAPER, ContrastiveRecipe
+from sharedim.retrieval import search
 from sharedim.splits import split_cells
 from sharedim.stacks import PairShape, StackCells, StackState, initial_models
 
@@ -26,7 +28,7 @@ def quick_engine(recipe=QUICK, seeds=(0, 1), dim=4, dtype=np.float64):
     cells = StackCells.gather(rna, prot, splits, torch.device("cpu"))
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
     models = initial_models(list(seeds), shape, cells, recipe)
-    state = StackState.start(list(seeds), *models, recipe.epochs, keeps_best=False)
+    state = StackState.start(list(seeds), *models, recipe.epochs, recipe)
     return StackEngine(cells, state, shape, recipe)
 
 
@@ -47,14 +49,29 @@ def test_what_is_seen_after_an_epoch():
         assert seen["alignment"][model].item() == pytest.approx(distance.item())
         tau = temperature_of(engine.state.parameters[model, -1], QUICK)
         scale = norms.mean() * g.norm(dim=1).mean() * tau
-        losses = []
+        losses, closer = [], []
         for start in range(0, len(f) - 63, 64):
+            batch = [side[start : start + 64].numpy() for side in (f, g)]
+            closer += [search(*pair).ranks.fraction_closer for pair in (batch, batch[::-1])]
             logits = f[start : start + 64] @ g[start : start + 64].T / scale
             target = torch.arange(64)
             both = [torch.nn.functional.cross_entropy(s, target) for s in (logits, logits.T)]
             losses.append(sum(both) / 2)
         expected = torch.stack(losses).mean().item()
         assert seen["held_out_loss"][model].item() == pytest.approx(expected)
+        assert seen["held_out_foscttm"][model].item() == pytest.approx(np.mean(closer))
+        assert seen["id_rna"][model].isnan()
+        found = engine.evaluate(dimensions=True)["id_rna"][model].item()
+        expected = intrinsic_dimensions(f.numpy(), errors=False).estimates["mle"].value
+        assert found == pytest.approx(expected)
+
+
+def test_ties_count_half_in_foscttm():
+    engine = quick_engine(replace(QUICK, similarity="cosine"), dim=1)
+    ones = torch.ones(2, 5, 5)
+    assert engine_module._share_closer(ones).tolist() == [0.5, 0.5]
+    # At unit length a single coordinate is a sign.
+    assert 0.2 < engine.evaluate()["held_out_foscttm"].mean().item() < 0.8
 
 
 def test_the_start_from_cca_is_cca():

@@ -20,7 +20,7 @@ import torch
 from places import REPOSITORY
 from simulated_pairs import paired_features
 
-from sharedim import training
+from sharedim import course, training
 from sharedim.checkpoints import ModelBlock, StackFiles, complete_block, read_block, write_block
 from sharedim.errors import InputError, StorageError
 from sharedim.processes import alone
@@ -149,12 +149,13 @@ def test_the_stacks_stay_the_same_when_the_first_is_finished(seeds):
 def test_stopping_early_keeps_the_best_weights():
     # In double precision, so that company makes no difference.
     rna, prot = (side.astype(np.float64) for side in paired_features())
-    # So few cells and so high a rate that the held-out loss soon rises again.
-    recipe = replace(QUICK, learning_rate=0.02, epochs=60, patience=4)
+    batches = len(split_cells(len(rna), 0).train) // 64
+    # So few cells and so high a rate that matching soon gets worse again.
+    recipe = replace(QUICK, learning_rate=0.02, epochs=60, patience=4 * batches)
     models = dict(train_seeds(rna, prot, recipe=recipe, dim=3, seeds=[0, 1, 2]))
     stopped = {}
     for seed, tensors in models.items():
-        held_out = tensors["history.held_out_loss"]
+        held_out = tensors["history.held_out_foscttm"]
         epochs = int(np.isfinite(held_out).sum())
         best = int(np.nanargmin(held_out)) + 1
         stopped[seed] = epochs
@@ -165,6 +166,41 @@ def test_stopping_early_keeps_the_best_weights():
         for name in ("rna.0.weight", "prot.3.bias", "mean_norm.rna", "temperature"):
             np.testing.assert_allclose(tensors[name], expected[name], rtol=1e-5, atol=1e-7)
     assert len(set(stopped.values())) > 1
+
+
+def test_averages_of_weights_are_kept():
+    rna, prot = (side.astype(np.float64) for side in paired_features())
+    batches = len(split_cells(len(rna), 0).train) // 64
+
+    def trained(**choices):
+        [(_, tensors)] = train_seeds(rna, prot, recipe=replace(QUICK, **choices), dim=3, seeds=[0])
+        return tensors
+
+    start = trained(epochs=1, learning_rate=1e-300)["rna.0.weight"]
+    weights = [trained(epochs=epochs)["rna.0.weight"] for epochs in (1, 2, 3)]
+    share = 1 - np.exp(-batches / 20)
+    expected = start
+    for own in weights:
+        expected = (1 - share) * expected + share * own
+    found = trained(epochs=3, averaged_steps=20)
+    np.testing.assert_allclose(found["rna.0.weight"], expected, rtol=1e-9)
+    # What is seen along training is seen of the averages.
+    assert found["history.loss"][2] == trained(epochs=3)["history.loss"][2]
+    assert found["history.alignment"][2] != trained(epochs=3)["history.alignment"][2]
+
+
+def test_dimensions_along_training_are_estimated_when_asked():
+    rna, prot = paired_features()
+    choices = {"recipe": QUICK, "dim": 3, "seeds": [0, 1]}
+    models = dict(train_seeds(rna, prot, **choices, dimension_every=2))
+    for tensors in models.values():
+        for side in ("rna", "prot"):
+            found = tensors[f"history.id_{side}"]
+            assert np.isfinite(found).tolist() == [False, True] * 3
+            assert (found[1::2] > 0.5).all()
+    [(_, without)] = train_seeds(rna, prot, recipe=QUICK, dim=3, seeds=[0])
+    assert np.isnan(without["history.id_rna"]).all()
+    np.testing.assert_array_equal(without["rna.0.weight"], models[0]["rna.0.weight"])
 
 
 def test_a_model_that_fails_stops_alone_and_is_named(caplog):
@@ -205,9 +241,9 @@ def test_the_step_of_a_failure_is_counted_from_the_start(caplog):
     shape = training.PairShape.of(rna.shape[1], prot.shape[1], 3, QUICK)
     cells, state = training.prepare_stack([0], rna, prot, shape, QUICK, torch.device("cpu"))
     losses = torch.tensor([[1.0], [torch.nan]])
-    seen = {name: torch.ones(1) for name in training.HISTORY}
-    state = training.record_epoch(replace(state, epoch=2), losses, torch.ones(2, 1), seen)
-    assert training.name_failures(state, losses, cells, shape, QUICK) == {0}
+    seen = {name: torch.ones(1) for name in course.HISTORY}
+    state = course.record_epoch(replace(state, epoch=2), losses, torch.ones(2, 1), seen)
+    assert course.name_failures(state, losses, cells, shape, QUICK) == {0}
     assert f"not finite at step {2 * batches + 2};" in caplog.text
 
 

@@ -53,12 +53,14 @@ def made_up_history():
             5.2 - epoch / dim,
             1 - epoch / 10,
             5.5,
+            np.nan,
+            np.nan,
         )
         for dim in DIMS
         for seed in range(SEEDS)
         for epoch in (1, 2, 3)
     ]
-    names = ["loss", "held_out_loss", "temperature", "chance_loss"]
+    names = ["loss", "held_out_loss", "temperature", "chance_loss", "id_rna", "id_prot"]
     return pd.DataFrame(rows, columns=["dataset", "recipe", "dim", "seed", "epoch", *names])
 
 
@@ -197,6 +199,18 @@ def test_training_is_drawn_with_its_levels():
     assert len(solid) == len(DIMS)
     np.testing.assert_allclose(np.array(dashed) - np.array(solid), 0.2)
     assert "No recipe was trained" in plot_training(made_up_history().iloc[:0]).axes[0].get_title()
+
+
+def test_dimensions_along_training_are_drawn_where_they_were_estimated():
+    history = made_up_history()
+    asked = history["epoch"] == 2
+    history.loc[asked, "id_rna"] = history["dim"] / 2
+    history.loc[asked, "id_prot"] = history["dim"] / 3
+    axis = plot_training(history).axes[3]
+    assert axis.get_title(loc="left").startswith("paper: Intrinsic dimension")
+    drawn = sorted(line.get_ydata().item() for line in axis.lines if len(line.get_ydata()) == 1)
+    expected = sorted([dim / 2 for dim in DIMS] + [dim / 3 for dim in DIMS])
+    np.testing.assert_allclose(drawn, expected)
 
 
 def test_a_model_that_stopped_early_has_its_own_last_temperature():

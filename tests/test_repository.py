@@ -19,12 +19,14 @@ SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").rea
 HOUSEKEEPING = {"__init__.py", "errors.py", "files.py", "log.py", "processes.py", "progress.py"}
 ENGINE = {
     "cca",
+    "course",
     "devices",
     "draws",
     "encoders",
     "engine",
     "errors",
     "lengths",
+    "likelihood",
     "losses",
     "passes",
     "quantities",
@@ -161,7 +163,11 @@ def rules_text():
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda f: f.stem)
 def test_a_rule_declares_the_library_files_it_depends_on(script):
-    rule = re.search(rf"rule {script.stem}:\n(.*?)(?=\nrule |\Z)", rules_text(), flags=re.DOTALL)
+    rule = re.search(
+        rf"\n(?:rule|checkpoint) {script.stem}:\n(.*?)(?=\n(?:rule|checkpoint) |\Z)",
+        rules_text(),
+        flags=re.DOTALL,
+    )
     assert rule, f"no rule is called after {script.name}"
     assert f'"../scripts/{script.name}"' in rule[1]
     assert f"/{script.stem}" in re.search(r"log:\n\s+(.*)", rule[1])[1]

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from sharedim import retrieval
+from sharedim import comparison
 from sharedim.lengths import unit_length
 from sharedim.retrieval import (
     UNKNOWN,
@@ -14,6 +15,12 @@ from sharedim.retrieval import (
     search,
     top_share_size,
 )
+
+
+@pytest.fixture(autouse=True, params=["as on a processor", "as on a GPU"])
+def way(request, monkeypatch):
+    """Do everything in both ways that similarities are compared."""
+    monkeypatch.setattr(comparison, "_on_processor", lambda _: request.param == "as on a processor")
 
 
 def rivals(f, g):
@@ -48,7 +55,8 @@ def test_rivals_are_counted_as_by_a_loop(monkeypatch):
     f, g = representations()
     expected = naive_rivals(f, g)
     assert rivals(f, g).tolist() == expected
-    monkeypatch.setattr(retrieval, "TILE", 7 * 300)
+    monkeypatch.setattr(comparison, "TILE", 7 * 300)
+    monkeypatch.setattr(comparison, "LEAST_ROWS", 1)
     assert rivals(f, g).tolist() == expected
 
 
@@ -120,7 +128,8 @@ def test_ranks_are_those_of_a_full_sort(monkeypatch):
     f, g = representations(noise=2.0)
     scores = f @ g.T
     places = np.array([np.sum(row > row[i]) for i, row in enumerate(scores)])
-    monkeypatch.setattr(retrieval, "TILE", 7 * 300)
+    monkeypatch.setattr(comparison, "TILE", 7 * 300)
+    monkeypatch.setattr(comparison, "LEAST_ROWS", 1)
     ranks = search(f, g).ranks
     assert ranks.better.tolist() == places.tolist()
     assert ranks.tied.sum() == 0
@@ -173,3 +182,13 @@ def test_confusion_accuracy_and_f1_agree_with_scikit_learn():
     np.testing.assert_array_equal(table, confusion_matrix(true, given))
     assert accuracy(table) == pytest.approx(accuracy_score(true, given))
     assert macro_f1(table) == pytest.approx(f1_score(true, given, average="macro"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_finds_the_same(monkeypatch):
+    monkeypatch.undo()
+    f, g = representations(cells=2000)
+    codes = np.random.default_rng(1).integers(3, size=len(f))
+    here, there = (search(f, g, [codes], device) for device in ("cpu", "cuda"))
+    np.testing.assert_array_equal(there.ranks.better, here.ranks.better)
+    np.testing.assert_array_equal(there.votes[0], here.votes[0])

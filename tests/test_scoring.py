@@ -46,7 +46,13 @@ def test_the_table_is_long_and_complete(scored):
         "match_top0.5pct", "match_recall1", "match_recall5", "match_recall10", "match_median_rank",
         "match_score", "label_type", "labelf1_type",
     ]  # fmt: skip
-    of_each = ["uniformity", "norm_mean", "norm_spread"]
+    of_each = [
+        "uniformity",
+        "norm_mean",
+        "norm_spread",
+        "probe_nearest_type",
+        "probe_logistic_type",
+    ]
     of_each += [f"{kind}_{name}" for kind in ("id", "error") for name in ESTIMATORS]
     expected = {f"{metric}_{way}" for metric in both_ways for way in ("rna_to_prot", "prot_to_rna")}
     expected |= {f"{metric}_{modality}" for metric in of_each for modality in ("rna", "prot")}

@@ -19,9 +19,9 @@ from sharedim.training import train_seeds
 
 SEEDS = [0, 1, 2]
 MATCHING = "match_top0.5pct_rna_to_prot"
-# Quick enough for a test: the recipe itself may take 300 epochs.
-SHORT = replace(TUNED, epochs=60)
-NULL = replace(PERMUTED, epochs=20)
+# Quick enough for a test: the recipe itself may take 4,000 steps.
+SHORT = replace(TUNED, steps=240)
+NULL = replace(PERMUTED, steps=80)
 
 
 def scored(recipe, rna, prot, dims):
@@ -54,7 +54,7 @@ def test_training_matches_more_than_the_strongest_cca(curved):
 
 def test_training_gains_over_its_own_start():
     rna, prot = simulate_features(cells=2000, shared_dimensions=3, curved=True, seed=4)
-    start = replace(SHORT, name="start", epochs=1, learning_rate=1e-12, input_noise=False)
+    start = replace(SHORT, name="start", steps=1, learning_rate=1e-12, input_noise=False)
     held_out = pd.concat([scored(recipe, rna, prot, (6,)) for recipe in (SHORT, start)]).query(
         "split == 'test' and metric == @MATCHING"
     )
@@ -84,7 +84,7 @@ def test_no_choice_of_the_recipe_sees_a_test_cell():
     rna, prot = simulate_features(cells=600, shared_dimensions=2, curved=False, seed=0)
     changed = rna.copy()
     changed[split_cells(600, 0).test] += 100
-    quick = replace(TUNED, epochs=3)
+    quick = replace(TUNED, steps=6)
     (_, expected), (_, found) = (
         next(train_seeds(cells, prot, recipe=quick, dim=3, seeds=[0])) for cells in (rna, changed)
     )
@@ -94,8 +94,8 @@ def test_no_choice_of_the_recipe_sees_a_test_cell():
 
 def test_a_model_that_training_does_not_help_keeps_its_start():
     rna, prot = simulate_features(cells=600, shared_dimensions=2, curved=False, seed=0)
-    harmful = replace(TUNED, learning_rate=5.0, warmup_steps=0, patience=3, epochs=30)
-    start = replace(TUNED, epochs=1, learning_rate=1e-12)
+    harmful = replace(TUNED, learning_rate=5.0, warmup_steps=0, patience=3, steps=30)
+    start = replace(TUNED, steps=1, learning_rate=1e-12)
     (_, kept), (_, begun) = (
         next(train_seeds(rna, prot, recipe=recipe, dim=3, seeds=[0])) for recipe in (harmful, start)
     )

@@ -38,7 +38,7 @@ def engine_of(recipe: ContrastiveRecipe, models: int, steps: int) -> SharedEngin
     shape = PairShape.of(*FEATURES, DIM, recipe)
     seeds = list(range(models))
     state = StackState.start(
-        seeds, *initial_models(seeds, shape, cells, recipe), recipe.epochs, keeps_best=False
+        seeds, *initial_models(seeds, shape, cells, recipe), recipe.epochs, recipe
     )
     return SharedEngine(cells, state, shape, recipe)
 

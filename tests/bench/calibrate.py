@@ -9,6 +9,8 @@ One dataset at a time goes into a file of its own, so that a run that is stopped
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,14 +24,20 @@ from blocks import train_block
 
 from sharedim.files import replacing
 from sharedim.preprocess import preprocess
-from sharedim.recipes import CCA, TUNED, Recipe
+from sharedim.recipes import CCA, TUNED, Recipe, as_record
 from sharedim.scoring import score_block
 from sharedim.simulate import simulate_cite_seq, simulate_features
 
-DIMS = (2, 3, 4, 5, 6, 8, 10, 13)
+DIMS = (2, 3, 4, 6, 9, 13)
 SEEDS = list(range(5))
 KINDS = ("linear", "curved", "counts")
 CELLS, NOISE = 2000, 0.3
+
+
+def default_folder() -> Path:
+    """Return where datasets scored with these recipes, dimensions and seeds are kept."""
+    what = json.dumps([as_record(CCA), as_record(TUNED), DIMS, SEEDS])
+    return Path("results/calibration") / hashlib.sha256(what.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ def score(pair: Pair, folder: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, default=Path("results/calibration"))
+    parser.add_argument("--folder", type=Path, default=default_folder())
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)

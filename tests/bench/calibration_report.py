@@ -1,6 +1,6 @@
 """Put the answers on simulated pairs beside the truth: writes docs/calibration.md.
 
-    python tests/bench/calibration_report.py [--folder results/calibration] [--into docs/calibration.md]
+    python tests/bench/calibration_report.py [--folder FOLDER] [--into docs/calibration.md]
 
 Reads what `tests/bench/calibrate.py` kept. No estimator in the tables is corrected for its bias.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from calibrate import design
+from calibrate import default_folder, design
 
 from sharedim.answer import MATCHING, answer_of
 from sharedim.files import replacing
@@ -150,7 +150,7 @@ def table_of_candidates(candidates: pd.DataFrame) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, default=Path("results/calibration"))
+    parser.add_argument("--folder", type=Path, default=default_folder())
     parser.add_argument("--into", type=Path, default=Path("docs/calibration.md"))
     arguments = parser.parse_args()
     answers, candidates = collect(arguments.folder)

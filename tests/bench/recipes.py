@@ -28,7 +28,7 @@ from sharedim.splits import split_cells
 DIMS = (2, 3, 4, 5, 7, 10, 13, 19, 28)
 SEEDS = range(5)
 WITHOUT_TRAINING = replace(
-    TUNED, name="its start alone", epochs=1, learning_rate=1e-12, dropout=0.0, input_noise=False
+    TUNED, name="its start alone", steps=1, learning_rate=1e-12, dropout=0.0, input_noise=False
 )
 ABLATIONS = (
     WITHOUT_TRAINING,
@@ -37,6 +37,7 @@ ABLATIONS = (
     replace(TUNED, name="linear", hidden_layers=0, linear_skip=False),
     replace(TUNED, name="without the start", start="random", input_noise=False),
     replace(TUNED, name="without early stopping", patience=None),
+    replace(TUNED, name="without averaged weights", averaged_steps=None),
     replace(TUNED, name="inner product", similarity="inner_product"),
 )
 

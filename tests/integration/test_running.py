@@ -60,16 +60,16 @@ def test_scores_are_complete(results):
     scores = pd.read_csv(results / "scores.tsv", sep="\t")
     counts = scores.groupby(["recipe", "dim", "seed", "split"]).size().unstack("split")
     assert len(counts) == 2 * 5 * 2
-    # Both ways six of matching, and accuracy and F1 of two label levels; five dimensions with their
-    # errors of each modality, two of what is shared, six of norms and uniformity, alignment,
-    # FOSCTTM and information; the temperature in training.
-    assert set(counts["test"]) == {51}
-    assert counts.groupby("recipe")["train"].unique().to_dict() == {"paper": [52], "cca": [51]}
+    # Both ways six of matching, and accuracy and F1 of two label levels; two probes of these levels
+    # and five dimensions with their errors of each modality, two of what is shared, six of norms and
+    # uniformity, alignment, FOSCTTM and information; the temperature in training.
+    assert set(counts["test"]) == {59}
+    assert counts.groupby("recipe")["train"].unique().to_dict() == {"paper": [60], "cca": [59]}
     matching = scores.query("metric == 'match_top0.5pct_rna_to_prot' and split == 'test'")
     # 1,200 cells in proportion 10,000 : 8,000 : 12,672, and 0.5 % of 496 is 2.
     n_test = 1200 - 391 - 313
     assert set(matching["chance"].round(6)) == {round(2 / n_test, 6)}
-    shares = scores[scores["metric"].str.contains(r"^match_(?!median)|^label|^foscttm")]
+    shares = scores[scores["metric"].str.contains(r"^match_(?!median)|^label|^probe|^foscttm")]
     assert shares["value"].between(0, 1).all()
     assert np.isfinite(scores.loc[scores["metric"] != "uniformity", "value"]).all()
 
@@ -92,7 +92,7 @@ def test_tables_and_answer_agree(results):
     assert list(saturation) == [
         "dataset", "recipe", "split", "metric", "plateau", "d_saturation", "ci_low", "ci_high", "status",
     ]  # fmt: skip
-    assert len(saturation) == 2 * 2 * 30
+    assert len(saturation) == 2 * 2 * 38
     row = saturation.query(
         "recipe == 'cca' and split == 'test' and metric == 'match_top0.5pct_rna_to_prot'"
     )
@@ -329,3 +329,36 @@ def test_bad_cells_stop_the_run_with_one_sentence(checkout, small_cells, tmp_pat
     assert "Traceback" not in done.text
     assert sentence in (tmp_path / "logs/few/check_cells.log").read_text()
     assert not list((tmp_path / "results").rglob("*.*"))
+
+
+def test_a_grid_refines_itself_around_the_elbow(checkout, tmp_path):
+    (tmp_path / "run.yaml").write_text(
+        "datasets: {curve: {simulate: {cells: 900, genes: 200, proteins: 12, seed: 2}}}\n"
+        "dims: [2, 6]\nseeds: 2\nrecipes: [cca, paper_sampled]\nrefine: true\n"
+        "dimension_every: 150\n"
+    )
+    run = (
+        "--directory", str(tmp_path), "-s", str(checkout.path / "Snakefile"),
+        "--configfile", str(tmp_path / "run.yaml"),
+    )  # fmt: skip
+    done = checkout.snakemake("--cores", "2", *run, cwd=tmp_path)
+    assert done.code == 0, done.text
+    results = tmp_path / "results" / "curve"
+    chosen = json.loads((results / "refined_dims.json").read_text())
+    assert chosen
+    assert not {2, 6} & set(chosen)
+    everything = {2, 6, *chosen}
+    for table in ("scores.tsv", "history.tsv"):
+        assert set(pd.read_csv(results / table, sep="\t")["dim"]) == everything
+    answer = json.loads((results / "answer.json").read_text())
+    assert answer["recommended_d"]["value"] in everything
+    assert (
+        f"d = {', '.join(map(str, chosen))}"
+        in (tmp_path / "logs/curve/choose_dims.log").read_text()
+    )
+    # Asked of every 150 epochs of the 400.
+    history = pd.read_csv(results / "history.tsv", sep="\t").query("dim == 2 and seed == 0")
+    assert history.loc[history["id_rna"].notna(), "epoch"].tolist() == [150, 300]
+    assert "Intrinsic dimension" in (results / "figures/training.svg").read_text()
+    again = checkout.snakemake("-n", *run, cwd=tmp_path)
+    assert again.jobs == {}, again.text

@@ -1,10 +1,64 @@
 """Models are scored in sample and held out, and every curve is asked where it saturates.
 
 Takes `features/` and `models/`; makes `scores.tsv`, `confusions.tsv.gz`, `types.tsv`,
-`type_dimensions.tsv.gz`, `history.tsv`, `saturation.tsv`, `answer.json`.
+`type_dimensions.tsv.gz`, `history.tsv`, `saturation.tsv`, `answer.json`. With `refine`, the grid's
+scores first choose `refined_dims.json`, whose models are scored as a second part.
 """
 
+import json
+
 CONTRASTIVE = [recipe for recipe in config["recipes"] if recipe not in CLOSED_FORMS]
+REFINED = ".refined"
+
+
+wildcard_constraints:
+    part=f"|{re.escape(REFINED)}",
+
+
+def dims_of(wildcards, part):
+    """Return the output dimensions of the grid, or those it is refined by."""
+    if not part:
+        return config["dims"]
+    chosen = checkpoints.choose_dims.get(dataset=wildcards.dataset)
+    return json.loads(Path(chosen.output.dims).read_text(encoding="utf-8"))
+
+
+def models_of(wildcards):
+    """Return the models of a recipe that are scored together."""
+    return collect(
+        "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
+        dataset=wildcards.dataset,
+        recipe=wildcards.recipe,
+        dim=dims_of(wildcards, wildcards.part),
+        seeds=SEED_BLOCKS,
+    )
+
+
+def scores_of(ending):
+    """Return a function that names every recipe's table with an ending, of all that was trained."""
+
+    def paths(wildcards):
+        refined = config["refine"] and dims_of(wildcards, REFINED)
+        return collect(
+            "<results>/{dataset}/scores/{recipe}{part}" + ending,
+            dataset=wildcards.dataset,
+            recipe=config["recipes"],
+            part=["", REFINED] if refined else [""],
+        )
+
+    return paths
+
+
+def histories_of(wildcards):
+    """Return the training histories of every recipe that is trained."""
+    refined = dims_of(wildcards, REFINED) if config["refine"] else []
+    return collect(
+        "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.history.tsv",
+        dataset=wildcards.dataset,
+        recipe=CONTRASTIVE,
+        dim=config["dims"] + refined,
+        seeds=SEED_BLOCKS,
+    )
 
 
 rule score_models:
@@ -14,19 +68,15 @@ rule score_models:
         test_cells="<results>/{dataset}/features/test_cells.npy",
         cells="<results>/{dataset}/features/cells.tsv.gz",
         check="<results>/{dataset}/check.json",
-        models=collect(
-            "<results>/{{dataset}}/models/{{recipe}}/dim{dim}/seeds{seeds}.safetensors",
-            dim=config["dims"],
-            seeds=SEED_BLOCKS,
-        ),
+        models=models_of,
     output:
-        scores="<results>/{dataset}/scores/{recipe}.tsv",
-        confusions="<results>/{dataset}/scores/{recipe}.confusions.tsv.gz",
-        type_dimensions="<results>/{dataset}/scores/{recipe}.type_dimensions.tsv.gz",
+        scores="<results>/{dataset}/scores/{recipe}{part}.tsv",
+        confusions="<results>/{dataset}/scores/{recipe}{part}.confusions.tsv.gz",
+        type_dimensions="<results>/{dataset}/scores/{recipe}{part}.type_dimensions.tsv.gz",
     log:
-        "<logs>/{dataset}/score_models/{recipe}.log",
+        "<logs>/{dataset}/score_models/{recipe}{part}.log",
     benchmark:
-        "<benchmarks>/{dataset}/score_models/{recipe}.tsv"
+        "<benchmarks>/{dataset}/score_models/{recipe}{part}.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: 1
@@ -37,41 +87,65 @@ rule score_models:
         code=code_hash(
             "cca.py",
             "checkpoints.py",
+            "comparison.py",
+            "devices.py",
             "dimension.py",
             "encoders.py",
             "geometry.py",
             "information.py",
             "lengths.py",
             "neighbours.py",
+            "probes.py",
+            "quantities.py",
+            "recipes.py",
             "retrieval.py",
             "scoring.py",
             "shared.py",
             "splits.py",
+            "stacks.py",
             "tables.py",
         ),
     script:
         "../scripts/score_models.py"
 
 
-rule collect_scores:
+# Only looked at where `refine` is set.
+checkpoint choose_dims:
     input:
         scores=collect(
             "<results>/{{dataset}}/scores/{recipe}.tsv", recipe=config["recipes"]
         ),
-        confusions=collect(
-            "<results>/{{dataset}}/scores/{recipe}.confusions.tsv.gz",
-            recipe=config["recipes"],
+        check="<results>/{dataset}/check.json",
+        preprocessing="<results>/{dataset}/features/preprocessing.json",
+    output:
+        dims="<results>/{dataset}/refined_dims.json",
+    log:
+        "<logs>/{dataset}/choose_dims.log",
+    conda:
+        "../../envs/evaluate.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        contrastive=CONTRASTIVE,
+        dims=config["dims"],
+        code=code_hash(
+            "answer.py",
+            "refinement.py",
+            "saturation.py",
+            "shared_dimension.py",
+            "tables.py",
         ),
-        type_dimensions=collect(
-            "<results>/{{dataset}}/scores/{recipe}.type_dimensions.tsv.gz",
-            recipe=config["recipes"],
-        ),
-        history=collect(
-            "<results>/{{dataset}}/models/{recipe}/dim{dim}/seeds{seeds}.history.tsv",
-            recipe=CONTRASTIVE,
-            dim=config["dims"],
-            seeds=SEED_BLOCKS,
-        ),
+    script:
+        "../scripts/choose_dims.py"
+
+
+rule collect_scores:
+    input:
+        scores=scores_of(".tsv"),
+        confusions=scores_of(".confusions.tsv.gz"),
+        type_dimensions=scores_of(".type_dimensions.tsv.gz"),
+        history=histories_of,
     output:
         scores="<results>/{dataset}/scores.tsv",
         confusions="<results>/{dataset}/confusions.tsv.gz",

@@ -30,14 +30,17 @@ rule train_encoders:
         runtime=1440,
     params:
         seeds=seeds_of,
+        dimension_every=config["dimension_every"],
         # What decides a model beside its recipe: a finished seed of another engine is not taken over.
         engine=code_hash(
             "cca.py",
+            "course.py",
             "devices.py",
             "draws.py",
             "encoders.py",
             "engine.py",
             "lengths.py",
+            "likelihood.py",
             "losses.py",
             "passes.py",
             "quantities.py",

@@ -1,9 +1,8 @@
 """Find where every curve saturates and say what follows from it."""
 
-from sharedim.answer import answer_of
+from sharedim.answer import conclude
 from sharedim.files import read_json, write_json
 from sharedim.log import job
-from sharedim.saturation import saturation_table
 from sharedim.tables import read_table, write_table
 
 
@@ -11,15 +10,12 @@ def main():
     dataset = snakemake.wildcards.dataset
     with job(snakemake.log[0], f"saturation {dataset}") as logger:
         scores = read_table(snakemake.input.scores)
-        cells = read_json(snakemake.input.check)["split"]
-        saturation = saturation_table(scores, cells)
-        features = read_json(snakemake.input.preprocessing)
-        answer = answer_of(
+        saturation, answer = conclude(
             dataset,
             scores,
-            saturation,
-            contrastive=list(snakemake.params.contrastive),
-            directions=min(features[modality]["components"] for modality in ("rna", "prot")),
+            read_json(snakemake.input.check),
+            read_json(snakemake.input.preprocessing),
+            list(snakemake.params.contrastive),
         )
         write_table(snakemake.output.saturation, saturation)
         write_json(snakemake.output.answer, answer)

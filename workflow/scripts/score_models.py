@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 
 from sharedim.checkpoints import read_block
+from sharedim.devices import choose_device
 from sharedim.files import read_json
 from sharedim.log import job
 from sharedim.scoring import BlockScores, score_block
@@ -19,10 +20,11 @@ def main():
         test_cells = np.load(snakemake.input.test_cells)
         check = read_json(snakemake.input.check)
         labels = read_labels(snakemake.input.cells, list(check["labels"]))
+        device = choose_device()
         found = []
         for path in snakemake.input.models:
             block = read_block(path)
-            found.append(score_block(block, rna, prot, labels, test_cells))
+            found.append(score_block(block, rna, prot, labels, test_cells, device))
             logger.info("d = %d: %d models", block.header["dim"], len(block.header["seeds"]))
         for table in BlockScores._fields:
             parts = [getattr(of_block, table) for of_block in found]

@@ -24,10 +24,16 @@ def main():
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         test_cells = np.load(given.test_cells)
         files = given.rna, given.prot, given.test_cells
+        every = snakemake.params.dimension_every
         block = checkpoints.complete_block(
             checkpoints.directory_beside(Path(snakemake.output.models)),
             checkpoints.block_header(
-                as_record(recipe), dim, seeds, *files, precision=choose_precision()
+                as_record(recipe),
+                dim,
+                seeds,
+                *files,
+                precision=choose_precision(),
+                dimension_every=every,
             ),
             snakemake.params.engine,
             lambda missing, keeper: train_seeds(
@@ -37,6 +43,7 @@ def main():
                 dim=dim,
                 seeds=missing,
                 test_cells=test_cells,
+                dimension_every=every,
                 keeper=keeper,
                 observe=observe,
             ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sharedim.saturation import TOLERANCE, curve
+from sharedim.saturation import TOLERANCE, curve, saturation_table
 from sharedim.shared_dimension import shared_dimension
 
 MATCHING = "match_top0.5pct_rna_to_prot"
@@ -106,6 +106,35 @@ def _failed_models(scores: pd.DataFrame, recipe: str) -> tuple[tuple[int, int], 
     ]
     failed = held_out.loc[~np.isfinite(held_out["value"]), ["dim", "seed"]]
     return tuple((int(dim), int(seed)) for dim, seed in sorted(failed.to_numpy().tolist()))
+
+
+def conclude(
+    dataset: str, scores: pd.DataFrame, check: dict, preprocessing: dict, contrastive: list[str]
+) -> tuple[pd.DataFrame, dict]:
+    """Find where every curve of a dataset saturates, and say what follows from it.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    scores : DataFrame
+        As ``scores.tsv``, of this dataset.
+    check, preprocessing : dict
+        As ``check.json`` and ``preprocessing.json``.
+    contrastive : list of str
+        The recipes that train encoders.
+
+    Returns
+    -------
+    saturation : DataFrame
+        As ``saturation.tsv``.
+    answer : dict
+        As `answer_of` gives it.
+    """
+    saturation = saturation_table(scores, check["split"])
+    directions = min(preprocessing[modality]["components"] for modality in ("rna", "prot"))
+    answer = answer_of(dataset, scores, saturation, contrastive=contrastive, directions=directions)
+    return saturation, answer
 
 
 def answer_of(

@@ -54,7 +54,9 @@ def read_block(path: str | Path) -> ModelBlock:
         return ModelBlock({name: file.get_tensor(name) for name in names}, header)
 
 
-def block_header(recipe: dict, dim: int, seeds: list[int], *data: str | Path, **how: str) -> dict:
+def block_header(
+    recipe: dict, dim: int, seeds: list[int], *data: str | Path, **how: str | int
+) -> dict:
     """Return what a block of models is.
 
     Parameters
@@ -67,7 +69,7 @@ def block_header(recipe: dict, dim: int, seeds: list[int], *data: str | Path, **
         One a model.
     *data : path-like
         Files with the features it is trained on, and with test cells that seeds do not draw.
-    **how : str
+    **how : str or int
         What else decides its numbers, such as ``precision``.
     """
     return {"recipe": recipe, "dim": dim, "seeds": seeds, "data": fingerprint(*data), **how}

@@ -14,8 +14,15 @@ from sharedim.errors import InputError
 # Seeds trained together; the same on every machine, so that paths do not depend on it.
 BLOCK_SEEDS = 25
 LISTS = ("dims", "recipes", "labels", "test_batches")
-NUMBERS = ("seeds", "split_seed", "variable_genes", "rna_components", "scaled_limit")
-SWITCHES = ("variable_genes_by_batch", "harmony")
+NUMBERS = (
+    "seeds",
+    "dimension_every",
+    "split_seed",
+    "variable_genes",
+    "rna_components",
+    "scaled_limit",
+)
+SWITCHES = ("variable_genes_by_batch", "harmony", "refine")
 # What may be said for all datasets at once or for one alone: where things are in a file, ...
 NAMES_IN_A_FILE = (
     "rna_modality",

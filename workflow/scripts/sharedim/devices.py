@@ -61,4 +61,5 @@ def memory_of_model(shape: PairShape, split: Split, recipe: ContrastiveRecipe) -
     cells = sum(widths) * (len(split.train) + len(split.normaliser))
     passes = 2 * hidden * (len(split.normaliser) + batch)
     # Similarities, their exponentials and two temporaries.
-    return 4 * (cells + passes + 4 * batch**2 + 8 * shape.parameters)
+    # Weights, gradient, moments, average, best, and what the optimiser and evaluation copy.
+    return 4 * (cells + passes + 4 * batch**2 + 10 * shape.parameters)

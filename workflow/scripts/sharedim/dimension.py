@@ -12,7 +12,7 @@ One search for the k nearest neighbours of every cell serves all that need any:
     of cells with the largest ratios.
 ``lpca``
     Local PCA (Fukunaga and Olsen 1971): how many eigenvalues of the covariance of a cell's k
-    neighbours exceed a twentieth of the largest, at most k - 1; the mean over 1,000 cells. Of the
+    neighbours exceed a twentieth of the largest, at most k - 1; the mean over 500 cells. Of the
     usual rules this one came closest on planes, spheres and curved sheets of 1 to 8 dimensions: with
     20 neighbours a participation ratio is up to a quarter too low, and 95 % of the variance up to an
     eighth; the largest gap needs more neighbours. Noise all round adds to it where d is small.
@@ -53,8 +53,8 @@ NEIGHBOURS = 20
 # Share of cells that TwoNN leaves out, as its authors do.
 DISCARDED = 0.1
 LOCAL_PCA_SHARE = 0.05
-# Neighbourhoods that local PCA looks at: their counts differ by about 1, their mean by 0.03.
-LOCAL_PCA_CELLS = 1000
+# Neighbourhoods that local PCA looks at: their counts differ by about 1, their mean by 0.05.
+LOCAL_PCA_CELLS = 500
 GROUPS = 10
 # Cells of the smallest group for each neighbour: in smaller ones neighbours are half of all cells.
 CELLS_PER_NEIGHBOUR = 2.5

@@ -15,6 +15,7 @@ from sharedim.draws import (
     dropout_threshold,
     samples_normaliser,
 )
+from sharedim.likelihood import likelihood_dimensions
 from sharedim.losses import infonce
 from sharedim.passes import EncoderPass, NormPass, PassBuffers
 from sharedim.recipes import ContrastiveRecipe
@@ -234,16 +235,23 @@ class StackEngine:
         return first / (mean_norms[0] * mean_norms[1])[:, None, None], second
 
     @torch.no_grad()
-    def evaluate(self) -> dict[str, torch.Tensor]:
+    def evaluate(self, *, dimensions: bool = False) -> dict[str, torch.Tensor]:
         """Look at the models on normaliser cells, whose pairs they are never trained on.
+
+        Parameters
+        ----------
+        dimensions : bool
+            Whether to estimate intrinsic dimensions too, which takes longer than all the rest.
 
         Returns
         -------
         dict of str to Tensor, shape (S,)
             ``held_out_loss`` in nats, over batches as large as those of training where there are
-            cells enough; ``alignment``, the mean squared distance of partners at unit length (0
+            cells enough; ``held_out_foscttm``, the share of other cells of the same batches that
+            are closer than the partner, ties counting half; ``alignment``, the mean squared distance of partners at unit length (0
             to 4; Wang and Isola, 2020); and for each modality ``norm_mean`` and ``norm_spread``,
-            the mean norm and the standard deviation of norms divided by it.
+            the mean norm and the standard deviation of norms divided by it, and ``id``, see
+            `sharedim.likelihood`; nan where not asked for.
         """
         seen, representations, units = {}, [], []
         for name, norm_pass, cells in zip(
@@ -253,6 +261,8 @@ class StackEngine:
             norms = output.norm(dim=2)
             mean = seen[f"norm_mean_{name}"] = norms.mean(dim=1)
             seen[f"norm_spread_{name}"] = norms.std(dim=1, correction=0) / mean
+            missing = torch.full_like(mean, torch.nan)
+            seen[f"id_{name}"] = likelihood_dimensions(output) if dimensions else missing
             representations.append(output)
             units.append(torch.nn.functional.normalize(output, dim=2))
         seen["alignment"] = (units[0] - units[1]).square().sum(dim=2).mean(dim=1)
@@ -261,16 +271,13 @@ class StackEngine:
         first, second = self._comparable(*representations, norm_means)
         temperature = temperature_of(self.state.parameters[:, -1], self.recipe)
         size = min(self.batch_size, first.shape[1])
-        losses = [
-            infonce(
-                first[:, start : start + size],
-                second[:, start : start + size],
-                temperature,
-                self.recipe.loss,
-            )
-            for start in range(0, first.shape[1] - size + 1, size)
-        ]
+        losses, closer = [], []
+        for start in range(0, first.shape[1] - size + 1, size):
+            batch = [side[:, start : start + size] for side in (first, second)]
+            losses.append(infonce(*batch, temperature, self.recipe.loss))
+            closer.append(_share_closer(batch[0] @ batch[1].mT))
         seen["held_out_loss"] = torch.stack(losses).mean(dim=0)
+        seen["held_out_foscttm"] = torch.stack(closer).mean(dim=0)
         return seen
 
     def _capture(self) -> Callable[[], None] | None:
@@ -305,6 +312,18 @@ def captured(step: Callable[[], None]) -> Callable[[], None]:
     with torch.cuda.graph(graph):
         step()
     return graph.replay
+
+
+def _share_closer(similarity: torch.Tensor) -> torch.Tensor:
+    """Return FOSCTTM of both directions together for similarities of shape (S, n, n)."""
+    n = similarity.shape[1]
+    partner = similarity.diagonal(dim1=1, dim2=2)
+    closer = torch.zeros_like(similarity[:, 0, 0])
+    for own in (partner[:, :, None], partner[:, None, :]):
+        # The partner itself ties, and is no other cell.
+        for compare in (torch.gt, torch.ge):
+            closer += compare(similarity, own).sum(dim=(1, 2)) - n * (compare is torch.ge)
+    return closer / (4 * n * max(1, n - 1))
 
 
 def _select(cells: torch.Tensor, rows: torch.Tensor, into: torch.Tensor) -> None:

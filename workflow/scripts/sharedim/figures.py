@@ -141,11 +141,13 @@ def _draw_reference(axis: Axes, scores: pd.DataFrame) -> None:
 def plot_training(history: pd.DataFrame) -> Figure:
     """Draw losses and temperature along training, and the final temperature against d.
 
+    Where intrinsic dimensions were estimated along training, they have a column too.
+
     Parameters
     ----------
     history : DataFrame
-        As ``history.tsv``; recipe, dim, seed, epoch, loss, held_out_loss, temperature and
-        chance_loss are used.
+        As ``history.tsv``; recipe, dim, seed, epoch, loss, held_out_loss, temperature, chance_loss,
+        id_rna and id_prot are used.
 
     Returns
     -------
@@ -154,14 +156,16 @@ def plot_training(history: pd.DataFrame) -> Figure:
         recipe was trained.
     """
     recipes = list(history["recipe"].unique())
+    rows, columns = max(1, len(recipes)), 4 if history["id_rna"].notna().any() else 3
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            max(1, len(recipes)), 3, figsize=(12, 3.4 * max(1, len(recipes))), squeeze=False
-        )
+        figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 3.4 * rows), squeeze=False)
         if not recipes:
             axes[0, 0].set_title("No recipe was trained: closed forms have no temperature.")
         for row, recipe in zip(axes, recipes, strict=False):
-            _draw_training(row, history[history["recipe"] == recipe], recipe)
+            own = history[history["recipe"] == recipe]
+            _draw_training(row[:3], own, recipe)
+            if columns > 3:
+                _draw_dimensions(row[3], own, recipe)
         figure.tight_layout()
     plt.close(figure)
     return figure
@@ -195,3 +199,17 @@ def _draw_training(axes: list[Axes], history: pd.DataFrame, recipe: str) -> None
         axis.set_ylabel("")
         axis.legend(fontsize=7, ncols=2, title="d" if axis is not axes[2] else None)
     axes[2].set_xlabel("output dimension d")
+
+
+def _draw_dimensions(axis: Axes, history: pd.DataFrame, recipe: str) -> None:
+    seen = history[history["id_rna"].notna()]
+    mean = seen.groupby(["dim", "epoch"], as_index=False)[["id_rna", "id_prot"]].mean()
+    lines = {"data": mean, "x": "epoch", "hue": "dim", "palette": "viridis", "errorbar": None}
+    sns.lineplot(**lines, y="id_rna", legend="full", linewidth=1.2, marker=".", ax=axis)
+    sns.lineplot(**lines, y="id_prot", legend=False, linewidth=1, linestyle="--", ax=axis)
+    axis.set_ylim(bottom=0)
+    axis.set_ylabel("")
+    axis.legend(fontsize=7, ncols=2, title="d")
+    axis.set_title(
+        f"{recipe}: Intrinsic dimension (MLE)\nRNA, protein dashed", fontsize=10, loc="left"
+    )

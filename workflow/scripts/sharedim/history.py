@@ -34,4 +34,8 @@ def write_history(path: str | Path, block: ModelBlock) -> None:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(history_rows(block))
+        for row in history_rows(block):
+            # What was not seen is empty, as in every table.
+            writer.writerow(
+                "" if isinstance(value, float) and math.isnan(value) else value for value in row
+            )

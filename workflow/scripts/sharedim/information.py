@@ -51,7 +51,12 @@ def best_temperature(f: np.ndarray, g: np.ndarray) -> float:
     return math.exp(found.x)
 
 
-def match_score(queries: np.ndarray, candidates: np.ndarray, temperature: float) -> float:
+def match_score(
+    queries: np.ndarray,
+    candidates: np.ndarray,
+    temperature: float,
+    device: torch.device | str = "cpu",
+) -> float:
     """Return the mean probability that is given to the true partner among all candidates.
 
     The score of the NeurIPS 2021 competition (Lance et al. 2022) for matches whose weights are the
@@ -63,13 +68,22 @@ def match_score(queries: np.ndarray, candidates: np.ndarray, temperature: float)
         Representations of the same cells in two modalities.
     temperature : float
         Divides the similarities.
+    device : torch.device or str
+        Where similarities are computed.
     """
-    left, right = (torch.as_tensor(side, dtype=torch.float32) for side in (queries, candidates))
+    left, right = (
+        torch.as_tensor(side, dtype=torch.float32, device=device) for side in (queries, candidates)
+    )
+    left = left / temperature
+    logits = left.new_empty(min(ROWS, len(left)), len(right))
     total = 0.0
     for first in range(0, len(left), ROWS):
-        logits = left[first : first + ROWS] @ right.T / temperature
-        partner = logits.diagonal(offset=first)
-        total += float((partner - logits.logsumexp(dim=1)).exp().sum())
+        rows = left[first : first + ROWS]
+        own = logits[: len(rows)]
+        torch.mm(rows, right.T, out=own)
+        partner = own.diagonal(offset=first).clone()
+        # One over the sum of odds against the partner; an infinite sum is a probability of 0.
+        total += float(own.sub_(partner[:, None]).exp_().sum(dim=1).reciprocal().sum())
     return total / len(left)
 
 

@@ -64,10 +64,13 @@ class ContrastiveRecipe:
         ``"constant"``, or ``"cosine"``: the learning rate falls to 0 at the end of training.
     warmup_steps : int
         Steps over which the learning rate rises linearly to its value.
+    averaged_steps : int or None
+        Keep, and look at, an exponential average of the weights with this time constant, updated
+        after each epoch; None keeps the weights themselves.
     patience : int or None
-        Stop a model when its held-out loss (on the normaliser cells, whose pairs it is never
-        trained on) has not improved for so many epochs, and keep the weights of the best epoch.
-        None trains to the end and keeps the last.
+        Stop a model when its FOSCTTM on the normaliser cells, whose pairs it is never trained on,
+        has not improved for so many steps, and keep the weights of the best epoch. None trains to
+        the end and keeps the last.
     validation_share : float or None
         Share of the cells that are not tested that take the normaliser cells' part, as
         `sharedim.splits.split_cells` says; None divides them as the paper does.
@@ -98,6 +101,7 @@ class ContrastiveRecipe:
     weight_decay: float = 1e-4
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: int = 0
+    averaged_steps: int | None = None
     patience: int | None = None
     validation_share: float | None = None
     shuffle_pairs: bool = False
@@ -168,12 +172,13 @@ TUNED = ContrastiveRecipe(
     initial_temperature=None,
     batch_size=256,
     reshuffle=True,
-    epochs=300,
+    steps=4000,
     optimiser="adamw",
     learning_rate=3e-3,
     weight_decay=1e-2,
     warmup_steps=20,
-    patience=20,
+    averaged_steps=300,
+    patience=300,
     validation_share=0.15,
 )
 # The null: whatever this finds is chance.

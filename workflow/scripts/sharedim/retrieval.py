@@ -12,12 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from sharedim.comparison import Comparison
+
 TOP_SHARE = 0.005
-# Entries of the similarity matrix held at once: 16 MiB of single precision.
-TILE = 2**22
-# Scores closer than this share of the largest that two rows could have are ties: the last bits of a
-# matrix product depend on where in the matrix a cell stands.
-TIE = 1e-12
 UNKNOWN = -1
 
 
@@ -83,7 +80,10 @@ class Search:
 
 
 def search(
-    queries: np.ndarray, candidates: np.ndarray, levels: list[np.ndarray] | None = None
+    queries: np.ndarray,
+    candidates: np.ndarray,
+    levels: list[np.ndarray] | None = None,
+    device: torch.device | str = "cpu",
 ) -> Search:
     """Rank each query's partner among all candidates, and ask the nearest for their types.
 
@@ -93,102 +93,70 @@ def search(
         Representations of the same cells in two modalities.
     levels : list of ndarray of int64, each of shape (n,)
         For each level of labels, the number of each cell's type; `UNKNOWN` where it is not known.
+    device : torch.device or str
+        Where similarities are computed; the result is the same.
 
     Returns
     -------
     Search
     """
     levels = levels or []
-    compared = _Compared(queries, candidates)
-    known = [torch.as_tensor(np.flatnonzero(codes != UNKNOWN)) for codes in levels]
-    types = [codes[codes != UNKNOWN] for codes in levels]
-    votes = [np.zeros((len(own), int(own.max(initial=-1)) + 1)) for own in types]
+    known = [np.flatnonzero(codes != UNKNOWN) for codes in levels]
+    # Levels with the same unknown cells have the same nearest cells.
+    same = first_equal(known)
+    votes = [
+        Votes(codes[cells], int(codes.max(initial=UNKNOWN)) + 1)
+        for codes, cells in zip(levels, known, strict=True)
+    ]
     better, tied = (np.empty(len(queries), dtype=np.int64) for _ in range(2))
-    height = max(1, TILE // max(1, len(candidates)))
-    for first in range(0, len(queries), height):
-        rows = torch.arange(first, min(first + height, len(queries)))
-        similarity = compared.in_single(rows)
-        part = slice(first, first + len(rows))
-        better[part], tied[part] = _places(compared, rows, similarity)
-        nearest: dict[int, list[np.ndarray]] = {}
-        for number, (cells, own, level) in enumerate(zip(known, types, votes, strict=True)):
-            inside = (cells >= first) & (cells < first + len(rows))
-            # Levels with the same unknown cells have the same nearest cells.
-            same = next((n for n in nearest if torch.equal(known[n], cells)), number)
-            if same == number:
-                nearest[number] = _nearest(compared, cells[inside], cells, similarity, first)
-            for place, row in zip(np.flatnonzero(inside), nearest[same], strict=True):
-                level[place] = np.bincount(own[row], minlength=level.shape[1]) / len(row)
-    return Search(Ranks(better, tied), votes)
+    comparison = Comparison(queries, candidates, device)
+    partner = (comparison.left * comparison.right).sum(dim=1)
+    for rows, similarity in comparison.tiles():
+        better[rows], tied[rows] = comparison.places(partner, rows, similarity)
+        nearest = {
+            number: comparison.best(rows, similarity, known[number], known[number])
+            for number in set(same)
+        }
+        for number, own in zip(same, votes, strict=True):
+            own.add(*nearest[number])
+    return Search(Ranks(better, tied), [own.table for own in votes])
 
 
-class _Compared:
-    """Similarities in single precision, and in double where that cannot tell candidates apart."""
-
-    def __init__(self, queries: np.ndarray, candidates: np.ndarray) -> None:
-        self.left = torch.as_tensor(queries, dtype=torch.float64)
-        self.right = torch.as_tensor(candidates, dtype=torch.float64)
-        self.left_single, self.right_single = self.left.float(), self.right.T.float()
-        self.partner = (self.left * self.right).sum(dim=1)
-        # No inner product of a row is larger than this.
-        magnitude = self.left.norm(dim=1) * self.right.norm(dim=1).amax()
-        self.tie = TIE * magnitude
-        # The error of an inner product of rounded numbers (Higham 2002, equation 3.5), and of a
-        # threshold that is rounded too.
-        unit = torch.finfo(torch.float32).eps / 2
-        self.blur = (self.left.shape[1] + 6) * unit * magnitude
-
-    def in_single(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return the similarities of some rows with every candidate, off by less than the blur."""
-        return self.left_single[rows] @ self.right_single
-
-    def in_double(self, rows: torch.Tensor, cells: torch.Tensor | None = None) -> torch.Tensor:
-        """Return them exactly, but for ties."""
-        return self.left[rows] @ (self.right if cells is None else self.right[cells]).T
+def first_equal(arrays: list[np.ndarray]) -> list[int]:
+    """Return for each array the place of the first that equals it."""
+    return [
+        next(place for place, other in enumerate(arrays) if np.array_equal(other, own))
+        for own in arrays
+    ]
 
 
-def _places(
-    compared: _Compared, rows: torch.Tensor, similarity: torch.Tensor
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many candidates score higher than each row's partner, and how many the same."""
-    partner, blur = compared.partner[rows], compared.blur[rows]
-    # Sums of 32 bits are three times as fast as those of 64.
-    higher = (similarity > (partner + blur).float()[:, None]).sum(dim=1, dtype=torch.int32)
-    at_least = (similarity >= (partner - blur).float()[:, None]).sum(dim=1, dtype=torch.int32)
-    unclear = torch.nonzero(at_least - higher > 1).flatten()
-    for part in unclear.split(max(1, TILE // (2 * similarity.shape[1]))):
-        exact, own = compared.in_double(rows[part]), rows[part]
-        partner, tie = compared.partner[own][:, None], compared.tie[own][:, None]
-        higher[part] = (exact > partner + tie).sum(dim=1, dtype=torch.int32)
-        at_least[part] = (exact >= partner - tie).sum(dim=1, dtype=torch.int32)
-    return higher.numpy(), (at_least - higher - 1).numpy()
+class Votes:
+    """What the nearest cells say of the types of those who ask, gathered tile by tile.
 
-
-def _nearest(
-    compared: _Compared,
-    rows: torch.Tensor,
-    cells: torch.Tensor,
-    similarity: torch.Tensor,
-    first: int,
-) -> list[np.ndarray]:
-    """Return the best of some candidates for each row, as places among these; several where they tie.
-
-    The similarities are those of the tile that begins with the row `first`.
+    Parameters
+    ----------
+    types : ndarray of int64
+        Of the cells that answer.
+    n_types : int
+        How many types there are.
     """
-    scores = similarity
-    if len(rows) < len(scores) or len(cells) < scores.shape[1]:
-        scores = similarity[rows - first][:, cells]
-    if not len(rows):
-        return []
-    values, places = scores.topk(min(2, scores.shape[1]), dim=1)
-    least = (values[:, 0].double() - 2 * compared.blur[rows]).float()
-    found = list(places[:, :1].numpy())
-    for number in torch.nonzero(values[:, -1] >= least).flatten().tolist():
-        near = torch.nonzero(scores[number] >= least[number]).flatten()
-        exact = compared.in_double(rows[number : number + 1], cells[near])[0]
-        among = exact >= exact.max() - compared.tie[rows[number]]
-        found[number] = near[among].numpy()
-    return found
+
+    def __init__(self, types: np.ndarray, n_types: int) -> None:
+        self.types, self.n_types = types, n_types
+        self.tiles = [np.empty((0, n_types))]
+
+    def add(self, best: np.ndarray, tied: dict[int, np.ndarray]) -> None:
+        """Take in a tile, as `sharedim.comparison.Comparison.best` gives it."""
+        votes = np.zeros((len(best), self.n_types))
+        votes[np.arange(len(best)), self.types[best]] = 1
+        for row, places in tied.items():
+            votes[row] = np.bincount(self.types[places], minlength=self.n_types) / len(places)
+        self.tiles.append(votes)
+
+    @property
+    def table(self) -> np.ndarray:
+        """Votes, shape (cells that asked, n_types), as in `Search`."""
+        return np.concatenate(self.tiles)
 
 
 def confusion(votes: np.ndarray, types: np.ndarray) -> np.ndarray:

@@ -19,7 +19,16 @@ FALSE_ALARMS = 0.05
 CLEAR = 2.0
 
 # The higher the better, so that their curves can saturate.
-RISING = ("match_top", "match_recall", "match_score", "label", "infonce", "id_", "shared_count")
+RISING = (
+    "match_top",
+    "match_recall",
+    "match_score",
+    "label",
+    "probe",
+    "infonce",
+    "id_",
+    "shared_count",
+)
 
 COLUMNS = [
     "dataset",

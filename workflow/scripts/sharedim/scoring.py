@@ -17,6 +17,7 @@ from sharedim.encoders import EncoderStack
 from sharedim.geometry import alignment, norms, uniformity
 from sharedim.information import best_temperature, infonce_nats, match_score
 from sharedim.lengths import comparable
+from sharedim.probes import probe
 from sharedim.retrieval import (
     UNKNOWN,
     Ranks,
@@ -107,6 +108,7 @@ def score_block(
     prot: np.ndarray,
     labels: pd.DataFrame,
     test_cells: np.ndarray | None = None,
+    device: torch.device | str = "cpu",
 ) -> BlockScores:
     """Score every model of a block on its own training and test cells.
 
@@ -120,6 +122,8 @@ def score_block(
         Cell types, one column a level; missing where unknown.
     test_cells : ndarray of int64, optional
         Test cells that are the same for every seed, as `sharedim.splits.split_cells` takes them.
+    device : torch.device or str
+        Where cells are compared with each other.
 
     Returns
     -------
@@ -137,16 +141,23 @@ def score_block(
         }
         # Chosen on cells whose pairs are neither trained on nor scored.
         temperature = best_temperature(*comparable(*pairs["normaliser"], cosine=cosine))
-        for name, cells in (("train", split.train), ("test", split.test)):
+        codes = {
+            part: {column: level.codes[cells] for column, level in levels.items()}
+            for part, cells in vars(split).items()
+        }
+        for name in ("train", "test"):
             f, g = pairs[name]
-            codes = {column: level.codes[cells] for column, level in levels.items()}
-            found = search_both_ways(*comparable(f, g, cosine=cosine), codes)
-            scores = score_pair(f, g, found, codes, cosine=cosine, temperature=temperature)
+            found = search_both_ways(*comparable(f, g, cosine=cosine), codes[name], device)
+            scores = score_pair(
+                f, g, found, codes[name], cosine=cosine, temperature=temperature, device=device
+            )
             rows.extend((recipe["name"], dim, seed, name, *score) for score in scores)
-            if name == "test":
-                confusions += _confusions_of(found, codes, levels)
-                own = _type_dimensions_of(f, g, labels.iloc[cells])
-                type_dimensions.extend((recipe["name"], dim, seed, *row) for row in own)
+        # What is left in `found` is of the test cells.
+        confusions += _confusions_of(found, codes["test"], levels)
+        own = _type_dimensions_of(*pairs["test"], labels.iloc[split.test])
+        type_dimensions.extend((recipe["name"], dim, seed, *row) for row in own)
+        for name, *score in _probes(pairs, codes, cosine=cosine, device=device):
+            rows.append((recipe["name"], dim, seed, name, *score))
         if "temperature" in block.tensors:
             temperature = float(block.tensors["temperature"][model])
             rows.append((recipe["name"], dim, seed, "train", "temperature", temperature, math.nan))
@@ -190,7 +201,10 @@ def _all_seeds(confusions: list[tuple], recipe: str, dim: int) -> pd.DataFrame:
 
 
 def search_both_ways(
-    rna: np.ndarray, prot: np.ndarray, codes: dict[str, np.ndarray]
+    rna: np.ndarray,
+    prot: np.ndarray,
+    codes: dict[str, np.ndarray],
+    device: torch.device | str = "cpu",
 ) -> dict[str, Search]:
     """Search every cell's partner and type in the other modality, from RNA and from protein.
 
@@ -200,9 +214,29 @@ def search_both_ways(
         Representations as they are compared by inner product.
     codes : dict of str to ndarray of int64, shape (n,)
         Types of the cells, by label column; `UNKNOWN` where missing.
+    device : torch.device or str
+        Where cells are compared.
     """
     own = list(codes.values())
-    return {"rna_to_prot": search(rna, prot, own), "prot_to_rna": search(prot, rna, own)}
+    return {
+        "rna_to_prot": search(rna, prot, own, device),
+        "prot_to_rna": search(prot, rna, own, device),
+    }
+
+
+def _probes(
+    pairs: dict[str, tuple[np.ndarray, np.ndarray]],
+    codes: dict[str, dict[str, np.ndarray]],
+    *,
+    cosine: bool,
+    device: torch.device | str,
+) -> Iterator[tuple[str, str, float, float]]:
+    """Yield split, metric, value and chance level of what classifiers read of the cell types."""
+    train, test = (comparable(*pairs[part], cosine=cosine) for part in ("train", "test"))
+    for modality, own, held_out in zip(("rna", "prot"), train, test, strict=True):
+        scores = probe(own, held_out, codes["train"], codes["test"], device)
+        for split, name, column, *score in scores:
+            yield split, f"probe_{name}_{column}_{modality}", *score
 
 
 def compares_by_cosine(block: ModelBlock, model: int) -> bool:
@@ -227,6 +261,7 @@ def score_pair(
     *,
     cosine: bool,
     temperature: float,
+    device: torch.device | str = "cpu",
 ) -> Iterator[tuple[str, float, float]]:
     """Yield metric, value and chance level of a pair of representations of the same cells.
 
@@ -242,6 +277,8 @@ def score_pair(
         Whether similarity is the cosine rather than the inner product.
     temperature : float
         Divides the similarities where pairs are given probabilities.
+    device : torch.device or str
+        Where cells are compared.
     """
     finite = bool(np.isfinite(f).all() and np.isfinite(g).all())
     if not finite:
@@ -254,7 +291,8 @@ def score_pair(
         ranks, all_votes = found[direction].ranks, found[direction].votes
         closer.append(ranks.fraction_closer)
         scores += _matching(ranks, direction)
-        scores.append((f"match_score_{direction}", match_score(*pair, temperature), 1 / len(f)))
+        probability = match_score(*pair, temperature, device)
+        scores.append((f"match_score_{direction}", probability, 1 / len(f)))
         for (column, own), votes in zip(codes.items(), all_votes, strict=True):
             scores += _transfer(column, direction, votes, own[own != UNKNOWN])
     scores.append(("foscttm", float(np.mean(closer)), 0.5))

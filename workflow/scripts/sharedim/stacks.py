@@ -107,11 +107,14 @@ class StackState:
         The models, one a row as `PairShape` says, and the optimiser's averages.
     input_noise : Tensor, shape (S, 2)
         Standard deviation of the noise that is added to features of RNA and of protein.
+    averages : Tensor, shape (S, P)
+        Averages of the parameters along training; only where the recipe keeps them, else without
+        columns.
     best_parameters : Tensor, shape (S, P)
-        The models at the epoch of least held-out loss; only where the recipe stops early, else
-        without columns.
-    best_loss : Tensor, shape (S,)
-        That loss, infinite before the first epoch.
+        The models (their averages, where there are any) at the epoch of least held-out FOSCTTM;
+        only where the recipe stops early, else without columns.
+    best_foscttm : Tensor, shape (S,)
+        That FOSCTTM, infinite before the first epoch.
     best_epoch : Tensor of int64, shape (S,)
         That epoch.
     history : Tensor, shape (len(HISTORY), epochs, S)
@@ -124,8 +127,9 @@ class StackState:
     first_moment: torch.Tensor
     second_moment: torch.Tensor
     input_noise: torch.Tensor
+    averages: torch.Tensor
     best_parameters: torch.Tensor
-    best_loss: torch.Tensor
+    best_foscttm: torch.Tensor
     best_epoch: torch.Tensor
     history: torch.Tensor
 
@@ -136,11 +140,13 @@ class StackState:
         parameters: torch.Tensor,
         input_noise: torch.Tensor,
         epochs: int,
-        *,
-        keeps_best: bool,
+        recipe: ContrastiveRecipe,
     ) -> StackState:
         """Return the state of untrained models."""
-        models = len(seeds)
+        models, size = parameters.shape
+        averaged, chosen = (
+            size if choice is not None else 0 for choice in (recipe.averaged_steps, recipe.patience)
+        )
         return cls(
             seeds=list(seeds),
             epoch=0,
@@ -148,8 +154,9 @@ class StackState:
             first_moment=torch.zeros_like(parameters),
             second_moment=torch.zeros_like(parameters),
             input_noise=input_noise,
-            best_parameters=parameters.clone() if keeps_best else parameters[:, :0].clone(),
-            best_loss=torch.full_like(parameters[:, 0], torch.inf),
+            averages=parameters[:, :averaged].clone(),
+            best_parameters=parameters[:, :chosen].clone(),
+            best_foscttm=torch.full_like(parameters[:, 0], torch.inf),
             best_epoch=torch.zeros(models, dtype=torch.int64, device=parameters.device),
             history=parameters.new_full((len(HISTORY), epochs, models), torch.nan),
         )
@@ -186,8 +193,9 @@ class StackState:
                 "first_moment",
                 "second_moment",
                 "input_noise",
+                "averages",
                 "best_parameters",
-                "best_loss",
+                "best_foscttm",
                 "best_epoch",
             )
         }

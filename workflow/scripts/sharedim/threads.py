@@ -41,9 +41,9 @@ class SharedEngine:
         losses, temperatures = zip(*self._each(lambda part: part.run_epoch(epoch)), strict=True)
         return torch.cat(losses, dim=1), torch.cat(temperatures, dim=1)
 
-    def evaluate(self) -> dict[str, torch.Tensor]:
+    def evaluate(self, *, dimensions: bool = False) -> dict[str, torch.Tensor]:
         """Look at the models; see `StackEngine.evaluate`."""
-        seen = self._each(StackEngine.evaluate)
+        seen = self._each(lambda part: part.evaluate(dimensions=dimensions))
         return {name: torch.cat([part[name] for part in seen]) for name in seen[0]}
 
     def _each(self, work: Callable[[StackEngine], Result]) -> list[Result]:

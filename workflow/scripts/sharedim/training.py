@@ -5,12 +5,20 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 
+from sharedim.course import (
+    begin,
+    kept_parameters,
+    look_at,
+    name_failures,
+    record_epoch,
+    stopping,
+)
 from sharedim.devices import choose_device, choose_precision, memory_of_model, models_per_stack
 from sharedim.engine import temperature_of
 from sharedim.errors import InputError
@@ -22,9 +30,6 @@ from sharedim.stacks import PairShape, StackCells, StackState, initial_models
 from sharedim.threads import SharedEngine
 
 logger = logging.getLogger(__name__)
-
-# That models may start with where it is not given.
-TEMPERATURES = torch.logspace(-2, 0.5, 26)
 
 
 class StateKeeper(Protocol):
@@ -79,6 +84,7 @@ def train_seeds(
     dim: int,
     seeds: list[int],
     test_cells: np.ndarray | None = None,
+    dimension_every: int = 0,
     keeper: StateKeeper | None = None,
     observe: Callable[[Progress], None] | None = None,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
@@ -98,6 +104,8 @@ def train_seeds(
         The repetitions; each has its own split, initial weights and draws.
     test_cells : ndarray of int64, optional
         Test cells that are the same for every seed, as `sharedim.splits.split_cells` takes them.
+    dimension_every : int
+        Epochs between estimates of the intrinsic dimension; 0 for none.
     keeper : StateKeeper, optional
         Keeps stacks in training. Those it still has go on where they were.
     observe : callable, optional
@@ -141,7 +149,13 @@ def train_seeds(
         try:
             cells, state = prepare_stack(stack, rna, prot, shape, recipe, device, test_cells)
             for seed, tensors in train_stack(
-                cells, state, shape, recipe, keeper=keeper, observe=report if observe else None
+                cells,
+                state,
+                shape,
+                recipe,
+                dimension_every=dimension_every,
+                keeper=keeper,
+                observe=report if observe else None,
             ):
                 yield seed, tensors
                 done.add(seed)
@@ -215,7 +229,7 @@ def prepare_stack(
         return cells, stack.take(list(range(len(seeds))))
     models = initial_models(seeds, shape, cells, recipe)
     epochs = epochs_of(recipe, len(splits[0].train))
-    return cells, StackState.start(seeds, *models, epochs, keeps_best=recipe.patience is not None)
+    return cells, StackState.start(seeds, *models, epochs, recipe)
 
 
 def epochs_of(recipe: ContrastiveRecipe, train_cells: int) -> int:
@@ -230,6 +244,7 @@ def train_stack(
     shape: PairShape,
     recipe: ContrastiveRecipe,
     *,
+    dimension_every: int = 0,
     keeper: StateKeeper | None = None,
     observe: Callable[[StackState], None] | None = None,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
@@ -242,17 +257,19 @@ def train_stack(
         As `model_tensors` describes.
     """
     engine = SharedEngine(cells, state, shape, recipe)
-    epochs = state.history.shape[1]
+    epochs, train_cells = state.history.shape[1], cells.train[0].shape[1]
     if state.epoch == 0:
         state = begin(engine, state, recipe)
     while state.epoch < epochs:
         losses, temperatures = engine.run_epoch(state.epoch)
-        state = record_epoch(state, losses, temperatures, engine.evaluate())
+        asked = dimension_every > 0 and (state.epoch + 1) % dimension_every == 0
+        seen = look_at(engine, state, recipe, train_cells, dimensions=asked)
+        state = record_epoch(state, losses, temperatures, seen)
         if observe:
             observe(state)
         leaving = name_failures(state, losses, cells, shape, recipe)
         if state.epoch < epochs:
-            leaving |= stopping(state, recipe)
+            leaving |= stopping(state, recipe, train_cells)
         if leaving:
             engine = None
             yield from model_tensors(
@@ -278,83 +295,6 @@ def train_stack(
         keeper.discard(state.seeds)
 
 
-def begin(engine: SharedEngine, state: StackState, recipe: ContrastiveRecipe) -> StackState:
-    """Return the state before the first step: with its temperature, and as the best so far."""
-    if recipe.initial_temperature is None:
-        scales = TEMPERATURES.log() / recipe.temperature_multiplier
-        losses = []
-        for scale in scales.tolist():
-            state.parameters[:, -1] = scale
-            losses.append(engine.evaluate()["held_out_loss"])
-        best = torch.stack(losses).argmin(dim=0).cpu()
-        state.parameters[:, -1] = scales[best].to(state.parameters)
-    if recipe.patience is None:
-        return state
-    return replace(
-        state,
-        best_parameters=state.parameters.clone(),
-        best_loss=engine.evaluate()["held_out_loss"],
-    )
-
-
-def record_epoch(
-    state: StackState,
-    losses: torch.Tensor,
-    temperatures: torch.Tensor,
-    seen: dict[str, torch.Tensor],
-) -> StackState:
-    """Return the state after an epoch: what was seen of it, and the best weights so far."""
-    seen = {"loss": losses.mean(dim=0), "temperature": temperatures.mean(dim=0), **seen}
-    # A model that failed has no numbers for the epoch in which it did.
-    failed = ~(torch.isfinite(losses).all(dim=0) & torch.isfinite(state.parameters).all(dim=1))
-    for quantity, name in enumerate(HISTORY):
-        state.history[quantity, state.epoch] = seen[name].masked_fill(failed, torch.nan)
-    better = seen["held_out_loss"] < state.best_loss
-    best = state.best_parameters
-    if best.shape[1]:
-        best = torch.where(better[:, None], state.parameters, best)
-    return replace(
-        state,
-        epoch=state.epoch + 1,
-        best_parameters=best,
-        best_loss=torch.where(better, seen["held_out_loss"], state.best_loss),
-        best_epoch=torch.where(better, state.epoch + 1, state.best_epoch),
-    )
-
-
-def name_failures(
-    state: StackState,
-    losses: torch.Tensor,
-    cells: StackCells,
-    shape: PairShape,
-    recipe: ContrastiveRecipe,
-) -> set[int]:
-    """Return the models that failed in the last epoch, and say which and in which step."""
-    failed = torch.isnan(state.history[0, state.epoch - 1]).nonzero().flatten().tolist()
-    batches = recipe.steps_an_epoch(cells.train[0].shape[1])
-    for model in failed:
-        broken = (~torch.isfinite(losses[:, model])).nonzero().flatten().tolist()
-        # Weights may break in the last update, after the last loss.
-        step = (state.epoch - 1) * batches + (broken[0] + 1 if broken else len(losses))
-        logger.error(
-            "%s, d = %d, seed %d: the loss is not finite at step %d; this model stops as failed, "
-            "the others go on",
-            recipe.name,
-            shape.rna.outputs,
-            state.seeds[model],
-            step,
-        )
-    return set(failed)
-
-
-def stopping(state: StackState, recipe: ContrastiveRecipe) -> set[int]:
-    """Return the models whose held-out loss has not improved for as long as the recipe waits."""
-    if recipe.patience is None:
-        return set()
-    waited = state.epoch - state.best_epoch
-    return set((waited >= recipe.patience).nonzero().flatten().tolist())
-
-
 def model_tensors(
     cells: StackCells, state: StackState, shape: PairShape, recipe: ContrastiveRecipe
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
@@ -370,9 +310,7 @@ def model_tensors(
         ``history.chance_loss`` beside, the loss of a model that tells nothing apart. Those of
         the best epoch where the recipe stops early; nothing but nan for a model that failed.
     """
-    parameters = state.parameters
-    if recipe.patience is not None:
-        parameters = state.best_parameters
+    parameters = kept_parameters(state) if recipe.patience is None else state.best_parameters
     failed = torch.isnan(state.history[0, state.epoch - 1])
     parameters = parameters.masked_fill(failed[:, None], torch.nan)
 

@@ -1,0 +1,157 @@
+"""Similarities of every cell with every other, in tiles, exact where candidates are hard to tell apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+# Entries of the similarity matrix held at once: 4 MiB of single precision, about what a processor's
+# cache takes, and 256 MiB on a GPU.
+TILE = 2**20
+GPU_TILE = 2**26
+# Products of fewer rows waste most of the processor.
+LEAST_ROWS = 32
+# Scores closer than this share of the largest that two rows could have are ties: the last bits of a
+# matrix product depend on where in the matrix a cell stands.
+TIE = 1e-12
+
+
+class Comparison:
+    """Inner products of queries and candidates: in single precision, in double where that matters.
+
+    Parameters
+    ----------
+    queries, candidates : ndarray, shapes (n, d) and (m, d)
+        Representations.
+    device : torch.device or str
+        Where to compute; the results are the same.
+    """
+
+    def __init__(
+        self, queries: np.ndarray, candidates: np.ndarray, device: torch.device | str = "cpu"
+    ) -> None:
+        self.left, self.right = (
+            torch.as_tensor(side, dtype=torch.float64, device=device)
+            for side in (queries, candidates)
+        )
+        self.left_single, self.right_single = self.left.float(), self.right.T.float()
+        # No inner product of a row is larger than this.
+        magnitude = self.left.norm(dim=1) * self.right.norm(dim=1).amax()
+        self.tie = TIE * magnitude
+        # The error of an inner product of rounded numbers (Higham 2002, equation 3.5), and of a
+        # threshold that is rounded too.
+        unit = torch.finfo(torch.float32).eps / 2
+        self.blur = (self.left.shape[1] + 6) * unit * magnitude
+
+    def tiles(self) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yield rows and their similarities with every candidate, each off by less than the blur.
+
+        The similarities are overwritten by the next ones.
+        """
+        n, candidates = len(self.left), len(self.right)
+        entries = TILE if _on_processor(self.left) else GPU_TILE
+        height = max(LEAST_ROWS, entries // candidates)
+        # A new matrix for each tile would cost more than its product.
+        tile = self.left_single.new_empty(min(n, height), candidates)
+        for first in range(0, n, height):
+            rows = slice(first, min(first + height, n))
+            similarity = tile[: rows.stop - first]
+            torch.mm(self.left_single[rows], self.right_single, out=similarity)
+            yield rows, similarity
+
+    def places(
+        self, partner: torch.Tensor, rows: slice, similarity: torch.Tensor
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return how many candidates score higher than each row's partner, and how many the same.
+
+        Parameters
+        ----------
+        partner : Tensor of float64, shape (n,)
+            Similarity of each query with its partner, which is one of the candidates.
+        rows, similarity : slice, Tensor
+            A tile.
+        """
+        own, blur = partner[rows], self.blur[rows]
+        higher = _count(similarity, (own + blur).float(), or_same=False)
+        at_least = _count(similarity, (own - blur).float(), or_same=True)
+        unclear = torch.nonzero(at_least - higher > 1).flatten()
+        for part in unclear.split(max(1, TILE // (2 * similarity.shape[1]))):
+            again = part + rows.start
+            exact = self.left[again] @ self.right.T
+            own, tie = partner[again][:, None], self.tie[again][:, None]
+            higher[part] = (exact > own + tie).sum(dim=1)
+            at_least[part] = (exact >= own - tie).sum(dim=1)
+        return higher.cpu().numpy(), (at_least - higher - 1).cpu().numpy()
+
+    def best(
+        self, rows: slice, similarity: torch.Tensor, asking: np.ndarray, among: np.ndarray
+    ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+        """Find the best of some candidates for each asking row of a tile.
+
+        Parameters
+        ----------
+        rows, similarity : slice, Tensor
+            A tile. What is set to minus infinity in it is no candidate.
+        asking : ndarray of int64
+            Queries that ask, in increasing order.
+        among : ndarray of int64
+            Candidates that answer, in increasing order.
+
+        Returns
+        -------
+        best : ndarray of int64
+            Of each asking row in turn, as a place in `among`.
+        tied : dict of int to ndarray of int64
+            All of the best, where there are several, by the place of the asking row in `best`.
+        """
+        asking = asking[np.searchsorted(asking, rows.start) : np.searchsorted(asking, rows.stop)]
+        if not len(asking):
+            return np.empty(0, dtype=np.int64), {}
+        device, scores = similarity.device, similarity
+        asking, among = (torch.as_tensor(cells, device=device) for cells in (asking, among))
+        if len(asking) < len(scores) or len(among) < scores.shape[1]:
+            scores = scores[asking - rows.start][:, among]
+        best, largest, second = _two_largest(scores)
+        least = (largest.double() - 2 * self.blur[asking]).float()
+        best, tied = best.cpu().numpy(), {}
+        for number in torch.nonzero(second >= least).flatten().tolist():
+            near = torch.nonzero(scores[number] >= least[number]).flatten()
+            exact = self.right[among[near]] @ self.left[asking[number]]
+            near = near[exact >= exact.max() - self.tie[asking[number]]].cpu().numpy()
+            best[number] = near[0]
+            if len(near) > 1:
+                tied[number] = near
+        return best, tied
+
+
+def _count(similarity: torch.Tensor, thresholds: torch.Tensor, *, or_same: bool) -> torch.Tensor:
+    """Return how many of each row exceed its threshold, or are the same."""
+    if not _on_processor(similarity):
+        compare = torch.ge if or_same else torch.gt
+        return compare(similarity, thresholds[:, None]).sum(dim=1)
+    # NumPy compares and counts seven times as fast as PyTorch does on a processor.
+    compare = np.greater_equal if or_same else np.greater
+    found = compare(similarity.numpy(), thresholds.numpy()[:, None])
+    return torch.tensor([np.count_nonzero(row) for row in found])
+
+
+def _two_largest(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return place and value of each row's largest score, and the value of the next."""
+    if _on_processor(scores):
+        # Several times as fast as PyTorch's.
+        best = torch.from_numpy(scores.numpy().argmax(axis=1))
+    else:
+        best = scores.argmax(dim=1)
+    row = torch.arange(len(scores), device=scores.device)
+    largest = scores[row, best]
+    scores[row, best] = -math.inf
+    second = scores.amax(dim=1)
+    scores[row, best] = largest
+    return best, largest, second
+
+
+def _on_processor(tensor: torch.Tensor) -> bool:
+    return tensor.device.type == "cpu"

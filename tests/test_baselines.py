@@ -11,14 +11,14 @@ from sharedim.cca import canonical_pairs, confirmed_cca, share_closer
 from sharedim.lengths import unit_length
 from sharedim.preprocess import preprocess
 from sharedim.recipes import CCA, PCA
-from sharedim.retrieval import search, top_share_size
+from sharedim.retrieval import TOP_SHARE, search, top_size
 from sharedim.saturation import saturation_of
 from sharedim.simulate import simulate_cite_seq
 from sharedim.splits import split_cells
 
 
 def top_share_matching(f, g):
-    return search(f, g).ranks.share_within(top_share_size(len(f)))
+    return search(f, g).ranks.share_within(TOP_SHARE)
 
 
 def compared(f, g, tensors):
@@ -191,5 +191,5 @@ def test_unrelated_modalities_share_nothing():
             f = rna[test] @ tensors["rna.0.weight"].T + tensors["rna.0.bias"]
             g = prot[test] @ tensors["prot.0.weight"].T + tensors["prot.0.bias"]
             values[seed, column] = top_share_matching(*compared(f, g, tensors))
-    chance = top_share_size(len(test)) / len(test)
+    chance = top_size(TOP_SHARE, len(test)) / len(test)
     assert saturation_of(dims, values, chance, len(test)).status == "nothing_shared"

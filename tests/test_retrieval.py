@@ -7,13 +7,14 @@ import torch
 from sharedim import comparison
 from sharedim.lengths import unit_length
 from sharedim.retrieval import (
+    TOP_SHARE,
     UNKNOWN,
     accuracy,
     confusion,
     label_chance,
     macro_f1,
     search,
-    top_share_size,
+    top_size,
 )
 
 
@@ -28,7 +29,7 @@ def rivals(f, g):
 
 
 def top_share_matching(f, g):
-    return search(f, g).ranks.share_within(top_share_size(len(f)))
+    return search(f, g).ranks.share_within(TOP_SHARE)
 
 
 def label_transfer(f, g, labels):
@@ -61,7 +62,12 @@ def test_rivals_are_counted_as_by_a_loop(monkeypatch):
 
 
 def test_the_size_of_the_top_share():
-    assert [top_share_size(n) for n in (1, 199, 200, 399, 400, 12_672)] == [1, 1, 1, 1, 2, 63]
+    sizes = [top_size(TOP_SHARE, n) for n in (1, 199, 200, 399, 400, 12_672)]
+    assert sizes == [1, 1, 1, 1, 2, 63]
+    assert [top_size(k, 1000) for k in (1, 5, 0.1, 0.0001)] == [1, 5, 100, 1]
+    for wrong in (0, -1, 2.5):
+        with pytest.raises(ValueError, match="expected a whole number of cells, or a fraction"):
+            top_size(wrong, 1000)
 
 
 def test_perfect_and_reversed_matches():

@@ -23,7 +23,7 @@ from sharedim import passes
 from sharedim.devices import choose_device
 from sharedim.engine import StackEngine
 from sharedim.recipes import PAPER
-from sharedim.retrieval import search, top_share_size
+from sharedim.retrieval import TOP_SHARE, search
 from sharedim.splits import split_cells
 from sharedim.stacks import PairShape
 from sharedim.training import prepare_stack
@@ -186,7 +186,7 @@ class Bench:
                 )[model].cpu().numpy()
                 for encoder, side in zip(engine.encoders, (self.rna, self.prot), strict=True)
             )  # fmt: skip
-            scores.append(search(f, g).ranks.share_within(top_share_size(len(f))))
+            scores.append(search(f, g).ranks.share_within(TOP_SHARE))
         return scores[0], scores[1]
 
 

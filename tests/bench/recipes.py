@@ -21,7 +21,7 @@ from blocks import train_block
 from sharedim.checkpoints import ModelBlock
 from sharedim.lengths import comparable
 from sharedim.recipes import CCA, PAPER, PCA, TUNED, Recipe
-from sharedim.retrieval import accuracy, confusion, search, top_share_size
+from sharedim.retrieval import TOP_SHARE, accuracy, confusion, search
 from sharedim.scoring import compares_by_cosine, representations
 from sharedim.splits import split_cells
 
@@ -53,7 +53,7 @@ def held_out_scores(
     scores = []
     for pair in ((f, g), (g, f)):
         found = search(*pair, [types])
-        matching = found.ranks.share_within(top_share_size(len(f)))
+        matching = found.ranks.share_within(TOP_SHARE)
         scores.append((matching, accuracy(confusion(found.votes[0], types[types >= 0]))))
     matching, label = np.mean(scores, axis=0)
     return float(matching), float(label)

@@ -18,9 +18,14 @@ TOP_SHARE = 0.005
 UNKNOWN = -1
 
 
-def top_share_size(n_cells: int) -> int:
-    """Return k of top-0.5 % matching: ``max(1, int(0.005 n))`` cells."""
-    return max(1, int(TOP_SHARE * n_cells))
+def top_size(k: float, n_cells: int) -> int:
+    """Return how many candidates are the top: k of them, or the fraction k < 1 of the cells.
+
+    A fraction is rounded down to whole cells, at least 1.
+    """
+    if k <= 0 or (k >= 1 and k != int(k)):
+        raise ValueError(f"k={k}: expected a whole number of cells, or a fraction between 0 and 1")
+    return int(k) if k >= 1 else max(1, int(k * n_cells))
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,15 @@ class Ranks:
         """Other cells that score at least as high: 0 for a partner that is the single best match."""
         return self.better + self.tied
 
-    def share_within(self, k: int) -> float:
-        """Return the share of cells whose partner is among the best k; ties count against it."""
-        return float(np.mean(self.rivals < k))
+    def share_within(self, k: float) -> float:
+        """Return the share of cells whose partner is in the top; ties count against it.
+
+        Parameters
+        ----------
+        k : int or float
+            How many candidates are the top, or which fraction of them; see `top_size`.
+        """
+        return float(np.mean(self.rivals < top_size(k, len(self.better))))
 
     @property
     def median_rank(self) -> float:

@@ -19,6 +19,7 @@ from sharedim.information import best_temperature, infonce_nats, match_score
 from sharedim.lengths import comparable
 from sharedim.probes import probe
 from sharedim.retrieval import (
+    TOP_SHARE,
     UNKNOWN,
     Ranks,
     Search,
@@ -27,7 +28,7 @@ from sharedim.retrieval import (
     label_chance,
     macro_f1,
     search,
-    top_share_size,
+    top_size,
 )
 from sharedim.shared import shared_directions
 from sharedim.splits import split_cells
@@ -322,8 +323,8 @@ def _geometry(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]
 
 def _matching(ranks: Ranks, direction: str) -> Iterator[tuple[str, float, float]]:
     n_cells = len(ranks.better)
-    k = top_share_size(n_cells)
-    yield f"match_top0.5pct_{direction}", ranks.share_within(k), k / n_cells
+    chance = top_size(TOP_SHARE, n_cells) / n_cells
+    yield f"match_top0.5pct_{direction}", ranks.share_within(TOP_SHARE), chance
     for k in RECALLS:
         yield f"match_recall{k}_{direction}", ranks.share_within(k), min(1.0, k / n_cells)
     yield f"match_median_rank_{direction}", ranks.median_rank, (n_cells + 1) / 2

@@ -22,9 +22,15 @@ def folder(tmp_path_factory):
         patch.setattr(calibrate, "DIMS", (2, 5))
         patch.setattr(calibrate, "SEEDS", [0, 1])
         patch.setattr(calibrate, "TUNED", replace(TUNED, steps=40))
-        for kind, shared in (("linear", 0), ("curved", 2), ("counts", 2)):
-            told = calibrate.score(calibrate.Pair(kind, shared, 0, cells=900), folder)
-            assert told.startswith(f"{kind}_k{shared}_n900")
+        patch.setattr(calibrate, "CELLS", 900)
+        pairs = [
+            calibrate.Pair(kind, shared, 0, cells=900)
+            for kind, shared in (("linear", 0), ("curved", 2), ("counts", 2))
+        ]
+        for pair in pairs:
+            for recipe in (calibrate.CCA, calibrate.TUNED):
+                told = calibrate.score(pair, recipe, folder)
+                assert told.startswith(f"{pair.kind}_k{pair.shared}_n900")
     return folder
 
 

@@ -28,6 +28,7 @@ ENGINE = {
     "lengths",
     "likelihood",
     "losses",
+    "parallel",
     "passes",
     "quantities",
     "recipes",

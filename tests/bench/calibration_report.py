@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from calibrate import default_folder, design
+from calibrate import default_folder, design, file_of
 
 from sharedim.answer import MATCHING, answer_of
 from sharedim.files import replacing
+from sharedim.recipes import CCA, TUNED
 from sharedim.saturation import curve, interval, resampled_means, saturation_of, saturation_table
 from sharedim.splits import split_cells
 
-CONTRASTIVE = "tuned"
 ESTIMATORS = {
     "canonical directions that hold up": ["shared_count"],
     "their participation ratio": ["shared_effective"],
@@ -57,19 +57,22 @@ def estimates(scores: pd.DataFrame, recipe: str, cells: int) -> Iterator[tuple]:
 def collect(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the answers, one row a dataset, and all candidates for k-hat."""
     answers, candidates = [], []
-    for file in sorted(folder.glob("*.tsv.gz")):
-        scores = pd.read_csv(file, sep="\t").assign(dataset=file.name.removesuffix(".tsv.gz"))
+    ending = file_of(folder, "", CCA).name
+    for dataset in sorted(file.name.removesuffix(ending) for file in folder.glob(f"*{ending}")):
+        files = [file_of(folder, dataset, recipe) for recipe in (CCA, TUNED)]
+        tables = [pd.read_csv(file, sep="\t") for file in files if file.exists()]
+        scores = pd.concat(tables).assign(dataset=dataset)
         made = tuple(scores[DESIGN].iloc[0])
         cells, truth = made[2], made[1]
         test = len(split_cells(cells, 0).test)
         saturation = saturation_table(scores, {"train": cells - test, "test": test})
         directions = int(scores["directions"].iloc[0])
-        found = answer_of("", scores, saturation, contrastive=[CONTRASTIVE], directions=directions)
+        found = answer_of("", scores, saturation, contrastive=[TUNED.name], directions=directions)
         k_hat, d = found["k_hat"], found["recommended_d"]
-        answers.append(
-            (*made, d["status"], d["value"], k_hat["status"], *(k_hat[n] for n in LIMITS))
-        )
-        for recipe in ("cca", CONTRASTIVE):
+        # A recommendation is the workflow's own where both recipes were run.
+        value = d["value"] if len(tables) > 1 else None
+        answers.append((*made, d["status"], value, k_hat["status"], *(k_hat[n] for n in LIMITS)))
+        for recipe in scores["recipe"].unique():
             rows = estimates(scores, recipe, test)
             clear = d["status"] != "nothing_shared"
             candidates += [(truth, clear, recipe, *row) for row in rows]
@@ -139,10 +142,16 @@ def table_of_candidates(candidates: pd.DataFrame) -> str:
     for names, group in own.groupby(["recipe", "estimator", "taken from"]):
         error = group["k_hat"] - group["shared"]
         rmse = math.sqrt((error**2).mean())
-        rows.append((rmse, names, f"{error.mean():+.2f} | {rmse:.2f} | {share(holds(group))}"))
+        rows.append(
+            (
+                rmse,
+                names,
+                f"{len(group)} | {error.mean():+.2f} | {rmse:.2f} | {share(holds(group))}",
+            )
+        )
     lines = [
-        "| recipe | estimator | taken from | bias | RMSE | interval holds k* |",
-        "|---|---|---|---|---|---|",
+        "| recipe | estimator | taken from | runs | bias | RMSE | interval holds k* |",
+        "|---|---|---|---|---|---|---|",
         *(f"| {' | '.join(names)} | {told} |" for _, names, told in sorted(rows)),
     ]
     return "\n".join(lines)
@@ -164,6 +173,8 @@ def main() -> None:
     for name, told in {
         "runs": str(len(answers)),
         "design": str(len(list(design()))),
+        "tuned": str(len(list(arguments.folder.glob(f"*.{TUNED.name}.tsv.gz")))),
+        "with_tuned": str(sum(pair.with_tuned for pair in design())),
         "clear": str(len(clear)),
         "held": share(held),
         "missed": f"{missed.sum()} of {len(missed)}",

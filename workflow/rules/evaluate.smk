@@ -95,6 +95,7 @@ rule score_models:
             "information.py",
             "lengths.py",
             "neighbours.py",
+            "parallel.py",
             "probes.py",
             "quantities.py",
             "recipes.py",

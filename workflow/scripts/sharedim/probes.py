@@ -16,6 +16,8 @@ from sharedim.retrieval import UNKNOWN, Votes, first_equal
 
 # Cells that a probe learns from: what more of them add is small, and their cost is not.
 LEARNT_CELLS = 5_000
+# Largest gradient of the mean loss at which logistic regression is fitted well enough.
+TOLERANCE = 1e-3
 
 
 def probe(
@@ -89,7 +91,7 @@ def _logistic(cells: np.ndarray, codes: np.ndarray) -> LogisticRegression | None
     with warnings.catch_warnings():
         # What is left to gain after a hundred steps changes hardly any guess.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression().fit(cells[known], codes[known])
+        return LogisticRegression(tol=TOLERANCE).fit(cells[known], codes[known])
 
 
 def _nearest_votes(

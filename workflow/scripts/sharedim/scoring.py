@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from sharedim.encoders import EncoderStack
 from sharedim.geometry import alignment, norms, uniformity
 from sharedim.information import best_temperature, infonce_nats, match_score
 from sharedim.lengths import comparable
+from sharedim.parallel import each
 from sharedim.probes import probe
 from sharedim.retrieval import (
     TOP_SHARE,
@@ -174,8 +176,9 @@ def _type_dimensions_of(
 ) -> Iterator[tuple[str, str, int, str, str, float, str]]:
     """Yield column, type, cells, modality, estimator, value and status, at the coarsest level."""
     for column in list(labels)[:1]:
-        for modality, representation in (("rna", f), ("prot", g)):
-            by_type = dimensions_by_type(representation, labels[column].to_numpy(), errors=False)
+        of_types = partial(dimensions_by_type, labels=labels[column].to_numpy(), errors=False)
+        both = each(of_types, (f, g))
+        for modality, by_type in zip(("rna", "prot"), both, strict=True):
             for name, found in by_type.items():
                 for estimator, estimate in found.estimates.items():
                     told = (modality, estimator, estimate.value, found.status)
@@ -219,10 +222,8 @@ def search_both_ways(
         Where cells are compared.
     """
     own = list(codes.values())
-    return {
-        "rna_to_prot": search(rna, prot, own, device),
-        "prot_to_rna": search(prot, rna, own, device),
-    }
+    found = each(lambda pair: search(*pair, own, device), [(rna, prot), (prot, rna)])
+    return dict(zip(("rna_to_prot", "prot_to_rna"), found, strict=True))
 
 
 def _probes(
@@ -234,8 +235,11 @@ def _probes(
 ) -> Iterator[tuple[str, str, float, float]]:
     """Yield split, metric, value and chance level of what classifiers read of the cell types."""
     train, test = (comparable(*pairs[part], cosine=cosine) for part in ("train", "test"))
-    for modality, own, held_out in zip(("rna", "prot"), train, test, strict=True):
-        scores = probe(own, held_out, codes["train"], codes["test"], device)
+    found = each(
+        lambda sides: list(probe(*sides, codes["train"], codes["test"], device)),
+        zip(train, test, strict=True),
+    )
+    for modality, scores in zip(("rna", "prot"), found, strict=True):
         for split, name, column, *score in scores:
             yield split, f"probe_{name}_{column}_{modality}", *score
 
@@ -287,12 +291,12 @@ def score_pair(
     scores = [*_dimensions(f, g), *_geometry(f, g)]
     rna, prot = comparable(f, g, cosine=cosine)
     directions = {"rna_to_prot": (rna, prot), "prot_to_rna": (prot, rna)}
+    probabilities = each(lambda pair: match_score(*pair, temperature, device), directions.values())
     closer = []
-    for direction, pair in directions.items():
+    for direction, probability in zip(directions, probabilities, strict=True):
         ranks, all_votes = found[direction].ranks, found[direction].votes
         closer.append(ranks.fraction_closer)
         scores += _matching(ranks, direction)
-        probability = match_score(*pair, temperature, device)
         scores.append((f"match_score_{direction}", probability, 1 / len(f)))
         for (column, own), votes in zip(codes.items(), all_votes, strict=True):
             scores += _transfer(column, direction, votes, own[own != UNKNOWN])
@@ -303,8 +307,8 @@ def score_pair(
 
 
 def _dimensions(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]]:
-    for modality, representation in (("rna", f), ("prot", g)):
-        for estimator, estimate in intrinsic_dimensions(representation).estimates.items():
+    for modality, found in zip(("rna", "prot"), each(intrinsic_dimensions, (f, g)), strict=True):
+        for estimator, estimate in found.estimates.items():
             yield f"id_{estimator}_{modality}", estimate.value, math.nan
             yield f"error_{estimator}_{modality}", estimate.error, math.nan
     directions = shared_directions(f, g)

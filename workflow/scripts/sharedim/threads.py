@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from typing import TypeVar
-
 import torch
 
 from sharedim.engine import StackEngine
+from sharedim.parallel import each
 from sharedim.recipes import ContrastiveRecipe
 from sharedim.stacks import PairShape, StackCells, StackState
-
-Result = TypeVar("Result")
 
 
 class SharedEngine:
@@ -38,25 +32,12 @@ class SharedEngine:
 
     def run_epoch(self, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Train for one epoch; see `StackEngine.run_epoch`."""
-        losses, temperatures = zip(*self._each(lambda part: part.run_epoch(epoch)), strict=True)
+        losses, temperatures = zip(
+            *each(lambda part: part.run_epoch(epoch), self.parts), strict=True
+        )
         return torch.cat(losses, dim=1), torch.cat(temperatures, dim=1)
 
     def evaluate(self, *, dimensions: bool = False) -> dict[str, torch.Tensor]:
         """Look at the models; see `StackEngine.evaluate`."""
-        seen = self._each(lambda part: part.evaluate(dimensions=dimensions))
+        seen = each(lambda part: part.evaluate(dimensions=dimensions), self.parts)
         return {name: torch.cat([part[name] for part in seen]) for name in seen[0]}
-
-    def _each(self, work: Callable[[StackEngine], Result]) -> list[Result]:
-        if len(self.parts) == 1:
-            return [work(self.parts[0])]
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            return list(_pool(len(self.parts)).map(work, self.parts))
-        finally:
-            torch.set_num_threads(threads)
-
-
-@lru_cache(maxsize=1)
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads)

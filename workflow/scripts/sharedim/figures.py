@@ -187,12 +187,12 @@ def _draw_training(axes: list[Axes], history: pd.DataFrame, recipe: str) -> None
     # The held-out loss of a recipe that overfits climbs without end: off the page tells enough.
     axes[0].set_ylim(0, 1.5 * chance)
     axes[0].set_title(f"{recipe}: loss (nats), held out dashed", fontsize=10, loc="left")
-    axes[1].axhline(1, **REFERENCE, label="start")
     axes[1].set_title(f"{recipe}: temperature", fontsize=10, loc="left")
     # Models that stopped early have their last epoch, not that of the others.
     final = history.sort_values("epoch").groupby(["dim", "seed"], as_index=False).last()
     sns.lineplot(final, x="dim", y="temperature", errorbar="sd", marker="o", color="C0", ax=axes[2])
-    axes[2].axhline(1, **REFERENCE, label="start")
+    start = history[history["epoch"] == 1].groupby("dim")["temperature"].mean()
+    axes[2].plot(start.index, start, **REFERENCE, label="first epoch")
     axes[2].set_ylim(bottom=0)
     axes[2].set_title(f"{recipe}: final temperature", fontsize=10, loc="left")
     for axis in axes:

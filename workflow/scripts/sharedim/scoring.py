@@ -137,38 +137,50 @@ def score_block(
     recipe, dim = block.header["recipe"], block.header["dim"]
     for model, seed in enumerate(block.header["seeds"]):
         split = split_cells(len(rna), seed, test_cells, recipe["validation_share"])
-        cosine = compares_by_cosine(block, model)
-        pairs = {
-            part: _pair(block, model, rna[cells], prot[cells])
-            for part, cells in vars(split).items()
-        }
-        # Chosen on cells whose pairs are neither trained on nor scored.
-        temperature = best_temperature(*comparable(*pairs["normaliser"], cosine=cosine))
+        cells = vars(split)
+        pairs = {part: _pair(block, model, rna[own], prot[own]) for part, own in cells.items()}
         codes = {
-            part: {column: level.codes[cells] for column, level in levels.items()}
-            for part, cells in vars(split).items()
+            part: {column: level.codes[own] for column, level in levels.items()}
+            for part, own in cells.items()
         }
-        for name in ("train", "test"):
-            f, g = pairs[name]
-            found = search_both_ways(*comparable(f, g, cosine=cosine), codes[name], device)
-            scores = score_pair(
-                f, g, found, codes[name], cosine=cosine, temperature=temperature, device=device
-            )
-            rows.extend((recipe["name"], dim, seed, name, *score) for score in scores)
-        # What is left in `found` is of the test cells.
-        confusions += _confusions_of(found, codes["test"], levels)
-        own = _type_dimensions_of(*pairs["test"], labels.iloc[split.test])
-        type_dimensions.extend((recipe["name"], dim, seed, *row) for row in own)
-        for name, *score in _probes(pairs, codes, cosine=cosine, device=device):
-            rows.append((recipe["name"], dim, seed, name, *score))
+        cosine = compares_by_cosine(block, model)
+        scores, found = _scores_of_model(pairs, codes, cosine=cosine, device=device)
         if "temperature" in block.tensors:
             temperature = float(block.tensors["temperature"][model])
-            rows.append((recipe["name"], dim, seed, "train", "temperature", temperature, math.nan))
+            scores.append(("train", "temperature", temperature, math.nan))
+        rows.extend((recipe["name"], dim, seed, *score) for score in scores)
+        confusions += _confusions_of(found, codes["test"], levels)
+        of_types = _type_dimensions_of(*pairs["test"], labels.iloc[split.test])
+        type_dimensions.extend((recipe["name"], dim, seed, *row) for row in of_types)
     return BlockScores(
         pd.DataFrame(rows, columns=SCORE_COLUMNS),
         _all_seeds(confusions, recipe["name"], dim),
         pd.DataFrame(type_dimensions, columns=TYPE_DIMENSION_COLUMNS),
     )
+
+
+def _scores_of_model(
+    pairs: dict[str, tuple[np.ndarray, np.ndarray]],
+    codes: dict[str, dict[str, np.ndarray]],
+    *,
+    cosine: bool,
+    device: torch.device | str,
+) -> tuple[list[tuple[str, str, float, float]], dict[str, Search]]:
+    """Return split, metric, value and chance level of every score, and what the test cells found.
+
+    Representations and types are given by part of the split.
+    """
+    # Chosen on cells whose pairs are neither trained on nor scored.
+    temperature = best_temperature(*comparable(*pairs["normaliser"], cosine=cosine))
+    scores = []
+    for part in ("train", "test"):
+        f, g = pairs[part]
+        found = search_both_ways(*comparable(f, g, cosine=cosine), codes[part], device)
+        own = score_pair(
+            f, g, found, codes[part], cosine=cosine, temperature=temperature, device=device
+        )
+        scores.extend((part, *score) for score in own)
+    return [*scores, *_probes(pairs, codes, cosine=cosine, device=device)], found
 
 
 def _type_dimensions_of(

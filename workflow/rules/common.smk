@@ -1,5 +1,6 @@
 """Shared by all rules: the checked configuration, the wildcards, and what rules ask of a dataset."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -44,6 +45,9 @@ CHOSEN = {dataset["dataset"] for dataset in DATASETS.values() if "dataset" in da
 NOTHING = "(?!)"
 SEED_BLOCKS = configuration.seed_blocks(config["seeds"])
 CLOSED_FORMS = {"cca", "pca"}
+CONTRASTIVE = [recipe for recipe in config["recipes"] if recipe not in CLOSED_FORMS]
+# Marks the scores of what a grid is refined by.
+REFINED = ".refined"
 
 
 wildcard_constraints:
@@ -53,6 +57,7 @@ wildcard_constraints:
     recipe=r"[a-z0-9_]+",
     dim=r"\d+",
     seeds=r"\d+-\d+",
+    part=f"|{re.escape(REFINED)}",
 
 
 def cells_of(wildcards):
@@ -114,3 +119,50 @@ def simulation_of(wildcards):
 def seeds_of(wildcards):
     """Return the seeds of a block."""
     return configuration.seeds_of(wildcards.seeds)
+
+
+def dims_of(wildcards, part):
+    """Return the output dimensions of the grid, or those it is refined by."""
+    if not part:
+        return config["dims"]
+    chosen = checkpoints.choose_dims.get(dataset=wildcards.dataset)
+    return json.loads(Path(chosen.output.dims).read_text(encoding="utf-8"))
+
+
+def models_of(wildcards):
+    """Return the models of a recipe that are scored together."""
+    return collect(
+        "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
+        dataset=wildcards.dataset,
+        recipe=wildcards.recipe,
+        dim=dims_of(wildcards, wildcards.part),
+        seeds=SEED_BLOCKS,
+    )
+
+
+def scores_of(ending):
+    """Return a function that names every recipe's table of a kind, of all that was trained."""
+
+    def paths(wildcards):
+        refined = config["refine"] and dims_of(wildcards, REFINED)
+        return collect(
+            "<results>/{dataset}/scores/{recipe}{part}.{ending}",
+            ending=ending,
+            dataset=wildcards.dataset,
+            recipe=config["recipes"],
+            part=["", REFINED] if refined else [""],
+        )
+
+    return paths
+
+
+def histories_of(wildcards):
+    """Return the training histories of every recipe that is trained."""
+    refined = dims_of(wildcards, REFINED) if config["refine"] else []
+    return collect(
+        "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.history.tsv",
+        dataset=wildcards.dataset,
+        recipe=CONTRASTIVE,
+        dim=config["dims"] + refined,
+        seeds=SEED_BLOCKS,
+    )

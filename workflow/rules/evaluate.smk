@@ -5,61 +5,6 @@ Takes `features/` and `models/`; makes `scores.tsv`, `confusions.tsv.gz`, `types
 scores first choose `refined_dims.json`, whose models are scored as a second part.
 """
 
-import json
-
-CONTRASTIVE = [recipe for recipe in config["recipes"] if recipe not in CLOSED_FORMS]
-REFINED = ".refined"
-
-
-wildcard_constraints:
-    part=f"|{re.escape(REFINED)}",
-
-
-def dims_of(wildcards, part):
-    """Return the output dimensions of the grid, or those it is refined by."""
-    if not part:
-        return config["dims"]
-    chosen = checkpoints.choose_dims.get(dataset=wildcards.dataset)
-    return json.loads(Path(chosen.output.dims).read_text(encoding="utf-8"))
-
-
-def models_of(wildcards):
-    """Return the models of a recipe that are scored together."""
-    return collect(
-        "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
-        dataset=wildcards.dataset,
-        recipe=wildcards.recipe,
-        dim=dims_of(wildcards, wildcards.part),
-        seeds=SEED_BLOCKS,
-    )
-
-
-def scores_of(ending):
-    """Return a function that names every recipe's table with an ending, of all that was trained."""
-
-    def paths(wildcards):
-        refined = config["refine"] and dims_of(wildcards, REFINED)
-        return collect(
-            "<results>/{dataset}/scores/{recipe}{part}" + ending,
-            dataset=wildcards.dataset,
-            recipe=config["recipes"],
-            part=["", REFINED] if refined else [""],
-        )
-
-    return paths
-
-
-def histories_of(wildcards):
-    """Return the training histories of every recipe that is trained."""
-    refined = dims_of(wildcards, REFINED) if config["refine"] else []
-    return collect(
-        "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.history.tsv",
-        dataset=wildcards.dataset,
-        recipe=CONTRASTIVE,
-        dim=config["dims"] + refined,
-        seeds=SEED_BLOCKS,
-    )
-
 
 rule score_models:
     input:
@@ -143,9 +88,9 @@ checkpoint choose_dims:
 
 rule collect_scores:
     input:
-        scores=scores_of(".tsv"),
-        confusions=scores_of(".confusions.tsv.gz"),
-        type_dimensions=scores_of(".type_dimensions.tsv.gz"),
+        scores=scores_of("tsv"),
+        confusions=scores_of("confusions.tsv.gz"),
+        type_dimensions=scores_of("type_dimensions.tsv.gz"),
         history=histories_of,
     output:
         scores="<results>/{dataset}/scores.tsv",

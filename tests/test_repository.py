@@ -32,6 +32,7 @@ ENGINE = {
     "passes",
     "quantities",
     "recipes",
+    "slots",
     "splits",
     "stacks",
     "threads",

@@ -9,6 +9,7 @@ from cell_files import write_10x_folder, write_pair
 from places import REPOSITORY
 
 CONFIGURATIONS = sorted(path.name for path in (REPOSITORY / "config").glob("*.yaml"))
+PROFILES = sorted(path.name for path in (REPOSITORY / "workflow/profiles").iterdir())
 # Beside the training and fitting of blocks: everything that happens once, and scoring.
 ONCE = [
     "all", "check_cells", "collect_scores", "find_saturation", "plot_figures", "preprocess_cells",
@@ -38,6 +39,23 @@ def test_the_default_plan(checkout):
 def test_the_papers_grid_is_60_blocks(checkout):
     plan = checkout.snakemake("-n", "--configfile", "config/paper.yaml")
     assert plan.jobs["train_encoders"] == plan.jobs["fit_baselines"] == 30
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_profiles_plan_the_same_jobs(checkout, profile):
+    plan = checkout.snakemake("-n", "--workflow-profile", f"workflow/profiles/{profile}")
+    assert plan.code == 0, plan.text
+    assert plan.jobs == checkout.snakemake("-n").jobs
+
+
+def test_the_gpu_profile_runs_as_many_jobs_as_there_are_gpus(checkout):
+    plan = checkout.snakemake(
+        "-n", "--workflow-profile", "workflow/profiles/gpu", "--resources", "gpu=4"
+    )
+    asking = re.findall(
+        r"^(?:rule|checkpoint) (\w+):\n(?:    .*\n)*?    resources: .*gpu=1", plan.text, re.M
+    )
+    assert set(asking) == {"train_encoders", "score_models"}
 
 
 def test_both_entries_plan_the_same_jobs(checkout):

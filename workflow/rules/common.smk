@@ -91,6 +91,16 @@ def memory_of_reading(wildcards, input, attempt):
     )
 
 
+def memory_of_features(wildcards, input, attempt):
+    """Return memory in MB for training and scoring, which read features: more at each attempt."""
+    return attempt * round(2000 + 10 * input.size_mb)
+
+
+def hours(number):
+    """Return a function that gives so many hours, in minutes, and more at each attempt."""
+    return lambda wildcards, attempt: attempt * number * 60
+
+
 def options_of(wildcards, names):
     """Return some of a dataset's options."""
     return {name: DATASETS[wildcards.dataset].get(name) for name in names}

@@ -26,8 +26,8 @@ rule score_models:
         "../../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=720,
+        mem_mb=memory_of_features,
+        runtime=hours(6),
     params:
         code=code_hash(
             "cca.py",
@@ -47,6 +47,7 @@ rule score_models:
             "retrieval.py",
             "scoring.py",
             "shared.py",
+            "slots.py",
             "splits.py",
             "stacks.py",
             "tables.py",

@@ -62,6 +62,7 @@ LIBRARY = {
         "shared.py",
         "shared_dimension.py",
         "simulate.py",
+        "slots.py",
         "splits.py",
         "stacks.py",
         "tables.py",

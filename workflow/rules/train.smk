@@ -26,8 +26,8 @@ rule train_encoders:
     # Blocks side by side use the cores better than threads within one.
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=1440,
+        mem_mb=memory_of_features,
+        runtime=hours(12),
     params:
         seeds=seeds_of,
         dimension_every=config["dimension_every"],
@@ -45,6 +45,7 @@ rule train_encoders:
             "parallel.py",
             "passes.py",
             "quantities.py",
+            "slots.py",
             "splits.py",
             "stacks.py",
             "threads.py",
@@ -72,8 +73,8 @@ rule fit_baselines:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory_of_features,
+        runtime=hours(1),
     params:
         seeds=seeds_of,
         engine=code_hash("baselines.py", "cca.py", "lengths.py", "splits.py"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import torch
 
 from sharedim.errors import InputError
 from sharedim.recipes import ContrastiveRecipe
+from sharedim.slots import hold_slot, slots_folder
 from sharedim.splits import Split
 from sharedim.stacks import PairShape
+
+logger = logging.getLogger(__name__)
 
 # Small enough that training goes on in the caches; a GPU fills only with many, of which a block of
 # the workflow has up to 25.
@@ -20,7 +24,11 @@ USABLE_MEMORY = 0.8
 
 
 def choose_device() -> torch.device:
-    """Return the device to train on: ``SHAREDIM_DEVICE`` if set, else CUDA if visible, else the CPU."""
+    """Return the device to train on: ``SHAREDIM_DEVICE`` if set, else CUDA if visible, else the CPU.
+
+    Where several GPUs are visible and none is named, this process takes the one with the fewest jobs
+    of this user, and holds it until it ends.
+    """
     fallback = "cuda" if torch.cuda.is_available() else "cpu"
     name = os.environ.get("SHAREDIM_DEVICE") or fallback
     kind, _, number = name.partition(":")
@@ -28,12 +36,22 @@ def choose_device() -> torch.device:
         raise InputError(
             f"SHAREDIM_DEVICE={name}: not a device to train on; use cpu, cuda or cuda:1"
         )
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+    if kind == "cpu":
+        if not os.environ.get("SHAREDIM_DEVICE"):
+            logger.info("no GPU is visible: on the CPU")
+        return torch.device(name)
+    visible = torch.cuda.device_count()
+    if int(number or 0) >= visible:
         raise InputError(
-            f"SHAREDIM_DEVICE={name}: {torch.cuda.device_count()} CUDA devices are visible, "
+            f"SHAREDIM_DEVICE={name}: {visible} CUDA devices are visible, "
             "numbered from 0; use one of them, or cpu"
         )
-    return torch.device(name)
+    if not number and visible > 1:
+        # By what they are, since numbers count only those that are visible.
+        properties = map(torch.cuda.get_device_properties, range(visible))
+        number = hold_slot(tuple(str(own.uuid) for own in properties), slots_folder())
+        logger.info("on GPU %d of the %d that are visible", number, visible)
+    return torch.device(kind, int(number)) if number != "" else torch.device(kind)
 
 
 def choose_precision() -> str:

@@ -167,6 +167,12 @@ def test_a_pair_of_files_is_called_after_the_first(tmp_path):
     assert datasets == {"rna": {"cells": ["rna.h5ad", "adt.h5ad"]}}
 
 
+def test_sizes_of_a_simulation_are_coerced():
+    given = {"datasets": {"a": {"simulate": {"cells": "600", "seed": "2"}}, "b": {"simulate": {}}}}
+    found = configuration.coerce(given)["datasets"]
+    assert found == {"a": {"simulate": {"cells": 600, "seed": 2}}, "b": {"simulate": {}}}
+
+
 def test_options_of_preprocessing_are_coerced():
     typed = {
         "variable_genes": "500", "harmony": "true", "split_seed": "3", "test_batches": "d1",

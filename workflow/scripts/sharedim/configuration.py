@@ -81,6 +81,8 @@ def coerce(config: dict) -> dict:
     for own in (config.get("datasets") or {}).values():
         if isinstance(own, dict):
             _coerce_values(own)
+            if isinstance(own.get("simulate"), dict):
+                own["simulate"] = {key: _number(value) for key, value in own["simulate"].items()}
     if "recipes" in config:
         config["recipes"] = list(dict.fromkeys(config["recipes"] or []))
     return config

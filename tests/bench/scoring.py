@@ -1,4 +1,4 @@
-"""Seconds and memory of scoring one model: python scoring.py [--threads N] CELLS ...
+"""Seconds and memory of scoring one model: python scoring.py [--dim D] [--threads N] CELLS ...
 
 Of so many simulated cells 10,000 train, up to 8,000 estimate the norm and the rest are held out; two
 label levels of 8 and 27 types.
@@ -22,7 +22,6 @@ from sharedim.scoring import score_block
 from sharedim.simulate import simulate_features
 from sharedim.splits import split_cells
 
-DIM = 28
 TYPES = {"coarse": 8, "fine": 27}
 
 
@@ -37,13 +36,13 @@ def labels_of(rna: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def measure(cells: int, threads: int) -> tuple[float, float, int]:
+def measure(cells: int, dim: int, threads: int) -> tuple[float, float, int]:
     """Return seconds of scoring one model, peak memory in MB, and how many cells are held out."""
     torch.set_num_threads(threads)
     rna, prot = simulate_features(cells=cells, shared_dimensions=8, curved=True, seed=0)
     labels = labels_of(rna)
     # In the paper's proportions.
-    block = train_block(replace(CCA, validation_share=None), rna, prot, DIM, [0])
+    block = train_block(replace(CCA, validation_share=None), rna, prot, dim, [0])
     # What a scoring job does first is slower once.
     warm_up = np.arange(600)
     score_block(block, rna[warm_up], prot[warm_up], labels.iloc[warm_up])
@@ -57,15 +56,16 @@ def measure(cells: int, threads: int) -> tuple[float, float, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cells", type=int, nargs="+")
+    parser.add_argument("--dim", type=int, default=13)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     for cells in arguments.cells:
         # A process of its own, for its own peak memory.
         with get_context("spawn").Pool(1) as pool:
-            seconds, peak, test = pool.apply(measure, (cells, arguments.threads))
+            seconds, peak, test = pool.apply(measure, (cells, arguments.dim, arguments.threads))
         print(
-            f"{cells:>9,} cells, {test:,} of them held out: {seconds:.1f} s a model at d = {DIM}, "
-            f"{arguments.threads} threads, peak memory {peak:.0f} MB"
+            f"{cells:>9,} cells, {test:,} of them held out: {seconds:.1f} s a model at d = "
+            f"{arguments.dim}, {arguments.threads} threads, peak memory {peak:.0f} MB"
         )
 
 

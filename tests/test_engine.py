@@ -11,7 +11,7 @@ from simulated_pairs import paired_features
 from torch.nn.functional import normalize
 
 from sharedim import engine as engine_module
-from sharedim.cca import confirmed_cca
+from sharedim.cca import closer_shares, confirmed_cca
 from sharedim.dimension import intrinsic_dimensions
 from sharedim.engine import StackEngine, learning_rate_at, temperature_of
 from sharedim.recipes import PAPER, ContrastiveRecipe
@@ -69,7 +69,7 @@ def test_what_is_seen_after_an_epoch():
 def test_ties_count_half_in_foscttm():
     engine = quick_engine(replace(QUICK, similarity="cosine"), dim=1)
     ones = torch.ones(2, 5, 5)
-    assert engine_module._share_closer(ones).tolist() == [0.5, 0.5]
+    assert closer_shares(ones).tolist() == [0.5, 0.5]
     # At unit length a single coordinate is a sign.
     assert 0.2 < engine.evaluate()["held_out_foscttm"].mean().item() < 0.8
 

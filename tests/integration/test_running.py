@@ -274,6 +274,17 @@ def test_a_built_in_dataset_put_there_by_hand(checkout, tmp_path):
     assert "is already there" in log
 
 
+def run_in(folder, checkout) -> tuple[str, ...]:
+    """Run the workflow in a folder as its run.yaml says; return how, but for the cores."""
+    run = (
+        "--directory", str(folder), "-s", str(checkout.path / "Snakefile"),
+        "--configfile", str(folder / "run.yaml"),
+    )  # fmt: skip
+    done = checkout.snakemake("--cores", "2", *run, cwd=folder)
+    assert done.code == 0, done.text
+    return run
+
+
 def test_whole_donors_held_out_of_everything(checkout, small_cells, tmp_path):
     data = mudata.MuData({name: small_cells[name].copy() for name in ("rna", "prot")})
     data.obs["donor"] = np.repeat(["a", "b", "c"], 200)
@@ -282,12 +293,7 @@ def test_whole_donors_held_out_of_everything(checkout, small_cells, tmp_path):
         "h5mu: cells.h5mu\ndims: [2]\nseeds: 2\nrecipes: [cca, paper_sampled]\nhold_out: batches\n"
         "test_batches: [b]\nfit_features_on: without_test_cells\nvariable_genes: 60\n"
     )
-    run = (
-        "--directory", str(tmp_path), "-s", str(checkout.path / "Snakefile"),
-        "--configfile", str(tmp_path / "run.yaml"),
-    )  # fmt: skip
-    done = checkout.snakemake("--cores", "2", *run, cwd=tmp_path)
-    assert done.code == 0, done.text
+    run = run_in(tmp_path, checkout)
     results = tmp_path / "results" / "cells"
     np.testing.assert_array_equal(np.load(results / "features/test_cells.npy"), np.arange(200, 400))
     scores = pd.read_csv(results / "scores.tsv", sep="\t")
@@ -337,12 +343,7 @@ def test_a_grid_refines_itself_around_the_elbow(checkout, tmp_path):
         "dims: [2, 6]\nseeds: 2\nrecipes: [cca, paper_sampled]\nrefine: true\n"
         "dimension_every: 150\n"
     )
-    run = (
-        "--directory", str(tmp_path), "-s", str(checkout.path / "Snakefile"),
-        "--configfile", str(tmp_path / "run.yaml"),
-    )  # fmt: skip
-    done = checkout.snakemake("--cores", "2", *run, cwd=tmp_path)
-    assert done.code == 0, done.text
+    run = run_in(tmp_path, checkout)
     results = tmp_path / "results" / "curve"
     chosen = json.loads((results / "refined_dims.json").read_text())
     assert chosen

@@ -132,9 +132,11 @@ def seeds_of(wildcards):
 
 
 def dims_of(wildcards, part):
-    """Return the output dimensions of the grid, or those it is refined by."""
+    """Return the output dimensions of the grid, or those it is refined by, if it is."""
     if not part:
         return config["dims"]
+    if not config["refine"]:
+        return []
     chosen = checkpoints.choose_dims.get(dataset=wildcards.dataset)
     return json.loads(Path(chosen.output.dims).read_text(encoding="utf-8"))
 
@@ -154,13 +156,12 @@ def scores_of(ending):
     """Return a function that names every recipe's table of a kind, of all that was trained."""
 
     def paths(wildcards):
-        refined = config["refine"] and dims_of(wildcards, REFINED)
         return collect(
             "<results>/{dataset}/scores/{recipe}{part}.{ending}",
             ending=ending,
             dataset=wildcards.dataset,
             recipe=config["recipes"],
-            part=["", REFINED] if refined else [""],
+            part=[part for part in ("", REFINED) if dims_of(wildcards, part)],
         )
 
     return paths
@@ -168,11 +169,10 @@ def scores_of(ending):
 
 def histories_of(wildcards):
     """Return the training histories of every recipe that is trained."""
-    refined = dims_of(wildcards, REFINED) if config["refine"] else []
     return collect(
         "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.history.tsv",
         dataset=wildcards.dataset,
         recipe=CONTRASTIVE,
-        dim=config["dims"] + refined,
+        dim=[dim for part in ("", REFINED) for dim in dims_of(wildcards, part)],
         seeds=SEED_BLOCKS,
     )

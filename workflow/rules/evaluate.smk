@@ -39,6 +39,7 @@ rule score_models:
             "geometry.py",
             "information.py",
             "lengths.py",
+            "likelihood.py",
             "neighbours.py",
             "parallel.py",
             "probes.py",

@@ -219,9 +219,24 @@ def share_closer(f: np.ndarray, g: np.ndarray) -> float:
         Representations of the same cells.
     """
     left, right = (torch.as_tensor(side[:COMPARED_CELLS], dtype=torch.float32) for side in (f, g))
-    similarity = left @ right.T
-    partner = similarity.diagonal()
-    closer = 0.0
-    for own in (partner[:, None], partner[None, :]):
-        closer += (similarity > own).sum().item() + (similarity >= own).sum().item() - len(left)
-    return closer / (4 * len(left) * max(1, len(left) - 1))
+    return closer_shares((left @ right.T)[None]).item()
+
+
+def closer_shares(similarity: torch.Tensor) -> torch.Tensor:
+    """Return the same for similarities of several pairs of representations.
+
+    Parameters
+    ----------
+    similarity : Tensor, shape (S, n, n)
+
+    Returns
+    -------
+    Tensor of float64, shape (S,)
+    """
+    n = similarity.shape[1]
+    partner = similarity.diagonal(dim1=1, dim2=2)
+    closer = torch.zeros(len(similarity), dtype=torch.int64, device=similarity.device)
+    for own in (partner[:, :, None], partner[:, None, :]):
+        # The partner itself ties, and is no other cell.
+        closer += (similarity > own).sum(dim=(1, 2)) + (similarity >= own).sum(dim=(1, 2)) - n
+    return closer.double() / (4 * n * max(1, n - 1))

@@ -44,12 +44,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from sharedim.likelihood import NEIGHBOURS, TIED
 from sharedim.neighbours import nearest
 
 logger = logging.getLogger(__name__)
 
 ESTIMATORS = ("mle", "mle_harmonic", "twonn", "lpca", "pr")
-NEIGHBOURS = 20
 # Share of cells that TwoNN leaves out, as its authors do.
 DISCARDED = 0.1
 LOCAL_PCA_SHARE = 0.05
@@ -59,8 +59,6 @@ GROUPS = 10
 # Cells of the smallest group for each neighbour: in smaller ones neighbours are half of all cells.
 CELLS_PER_NEIGHBOUR = 2.5
 SMALLEST_TYPE = 100
-# Logarithms of ratios of distances that add up to less than this are rounding.
-TIED = 1e-9
 # A column that varies by no more than this many units in the last place is constant.
 ROUNDING = 8
 

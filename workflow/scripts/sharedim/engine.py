@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 
+from sharedim.cca import closer_shares
 from sharedim.draws import (
     DROPOUT_LEVELS,
     EpochDraws,
@@ -248,9 +249,10 @@ class StackEngine:
         dict of str to Tensor, shape (S,)
             ``held_out_loss`` in nats, over batches as large as those of training where there are
             cells enough; ``held_out_foscttm``, the share of other cells of the same batches that
-            are closer than the partner, ties counting half; ``alignment``, the mean squared distance of partners at unit length (0
-            to 4; Wang and Isola, 2020); and for each modality ``norm_mean`` and ``norm_spread``,
-            the mean norm and the standard deviation of norms divided by it, and ``id``, see
+            are closer than the partner, ties counting half; ``alignment``, the mean squared
+            distance of partners at unit length (0 to 4; Wang and Isola, 2020); and for each
+            modality ``norm_mean`` and ``norm_spread``, the mean norm and the standard deviation of
+            norms divided by it, and ``id``, see
             `sharedim.likelihood`; nan where not asked for.
         """
         seen, representations, units = {}, [], []
@@ -275,9 +277,9 @@ class StackEngine:
         for start in range(0, first.shape[1] - size + 1, size):
             batch = [side[:, start : start + size] for side in (first, second)]
             losses.append(infonce(*batch, temperature, self.recipe.loss))
-            closer.append(_share_closer(batch[0] @ batch[1].mT))
+            closer.append(closer_shares(batch[0] @ batch[1].mT))
         seen["held_out_loss"] = torch.stack(losses).mean(dim=0)
-        seen["held_out_foscttm"] = torch.stack(closer).mean(dim=0)
+        seen["held_out_foscttm"] = torch.stack(closer).mean(dim=0).to(first.dtype)
         return seen
 
     def _capture(self) -> Callable[[], None] | None:
@@ -312,18 +314,6 @@ def captured(step: Callable[[], None]) -> Callable[[], None]:
     with torch.cuda.graph(graph):
         step()
     return graph.replay
-
-
-def _share_closer(similarity: torch.Tensor) -> torch.Tensor:
-    """Return FOSCTTM of both directions together for similarities of shape (S, n, n)."""
-    n = similarity.shape[1]
-    partner = similarity.diagonal(dim1=1, dim2=2)
-    closer = torch.zeros_like(similarity[:, 0, 0])
-    for own in (partner[:, :, None], partner[:, None, :]):
-        # The partner itself ties, and is no other cell.
-        for compare in (torch.gt, torch.ge):
-            closer += compare(similarity, own).sum(dim=(1, 2)) - n * (compare is torch.ge)
-    return closer / (4 * n * max(1, n - 1))
 
 
 def _select(cells: torch.Tensor, rows: torch.Tensor, into: torch.Tensor) -> None:

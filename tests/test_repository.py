@@ -28,6 +28,7 @@ ENGINE = {
     "lengths",
     "likelihood",
     "losses",
+    "padding",
     "parallel",
     "passes",
     "quantities",

@@ -91,6 +91,12 @@ def test_training_takes_a_device_that_is_free(three_gpus, hold):
     assert devices.choose_device() == torch.device("cuda:1")
 
 
+def test_the_only_device_is_taken_by_its_number(three_gpus, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    # torch.cuda.set_device refuses a device without one.
+    assert devices.choose_device() == torch.device("cuda:0")
+
+
 def test_a_device_that_is_named_is_taken(three_gpus, hold, monkeypatch):
     hold("GPU-2")
     monkeypatch.setenv("SHAREDIM_DEVICE", "cuda:2")

@@ -268,7 +268,7 @@ def test_an_unknown_precision_is_refused(monkeypatch):
     with pytest.raises(InputError, match="not a precision; use highest, high, medium"):
         choose_precision()
     monkeypatch.delenv("SHAREDIM_PRECISION")
-    assert choose_precision() == "highest"
+    assert choose_precision() == "high"
 
 
 def test_test_cells_do_not_influence_training():

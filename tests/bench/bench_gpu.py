@@ -1,8 +1,9 @@
 """How long the paper's grid of 750 models takes on this GPU; needs PyTorch and numpy alone.
 
-First 300 steps of every output dimension with 25 and with 50 models, then one whole dimension of 50
-models, then the same dimension with tensor cores, whose scores are set beside, and last how many cells
-a pass had best take at once. Ends within eight minutes: what there is no time for is left out and said.
+First 300 steps of every output dimension with 25 and with 50 models, in plain single precision and
+with tensor cores (TF32); then one whole dimension of 50 models in both, their scores side by side; and
+last into parts of how many cells the GPU had best divide the normaliser cells. Ends within eight
+minutes: what there is no time for is left out and said.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
-from sharedim import passes
+from sharedim import padding
 from sharedim.devices import choose_device
 from sharedim.engine import StackEngine
 from sharedim.recipes import PAPER
@@ -113,7 +114,8 @@ class Bench:
     def grid(self, dims: list[int], models: int) -> float | None:
         """Time every dimension; return the projected seconds of the whole grid."""
         projected = 0.0
-        print(f"\n{models} models a stack, {self.steps} steps")
+        precision = PRECISIONS[torch.get_float32_matmul_precision()]
+        print(f"\n{models} models a stack, {self.steps} steps, {precision}")
         print("   d   ms a step   TFLOP/s   share of ceiling   GPU memory")
         for dim in dims:
             if self.left() < 60:
@@ -162,18 +164,19 @@ class Bench:
                 f"{train.mean():.4f}, {train.std():.4f}       {test.mean():.4f}, {test.std():.4f}"
             )
 
-    def chunks(self, dim: int, models: int) -> None:
-        """Time passes over fewer normaliser cells at once, which stay in the GPU's cache."""
-        print(f"\ncells a pass takes at once (passes.GPU_CHUNK): d = {dim}, {models} models")
-        usual = passes.GPU_CHUNK
-        for chunk in (1_000, 2_000, 4_000, 8_000):
+    def parts(self, dim: int, models: int) -> None:
+        """Time normaliser cells divided into parts of other sizes."""
+        print(f"\ncells of a part (padding.PART_CELLS): d = {dim}, {models} models, TF32")
+        torch.set_float32_matmul_precision("high")
+        usual = padding.PART_CELLS
+        for cells in (500, 1_000, 2_000, 8_000):
             if self.left() < 20:
                 print("  no time left for the rest")
                 break
-            passes.GPU_CHUNK = chunk
+            padding.PART_CELLS = cells
             step = self.seconds(self.engine(dim, models), self.steps) / self.steps
-            print(f"{chunk:6d}: {step * 1e3:.3f} ms a step")
-        passes.GPU_CHUNK = usual
+            print(f"{cells:6d}: {step * 1e3:.3f} ms a step")
+        padding.PART_CELLS = usual
 
     def matching(self, engine: StackEngine, model: int) -> tuple[float, float]:
         """Return top-0.5 % matching of a model on 2,000 training and 2,000 held-out cells."""
@@ -217,12 +220,14 @@ def main() -> None:
         print(
             "no CUDA device is visible: these figures are of the CPU, and no projection for a GPU"
         )
-    for models in arguments.models:
-        bench.grid(arguments.dims, models)
+    for precision in PRECISIONS:
+        torch.set_float32_matmul_precision(precision)
+        for models in arguments.models:
+            bench.grid(arguments.dims, models)
     dim = WHOLE_DIM if WHOLE_DIM in arguments.dims else arguments.dims[-1]
     bench.whole_dimension(dim, max(arguments.models), arguments.epochs)
     if cuda:
-        bench.chunks(dim, max(arguments.models))
+        bench.parts(dim, max(arguments.models))
 
 
 if __name__ == "__main__":

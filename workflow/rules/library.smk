@@ -45,6 +45,7 @@ LIBRARY = {
         "log.py",
         "losses.py",
         "neighbours.py",
+        "padding.py",
         "parallel.py",
         "passes.py",
         "preprocess.py",

@@ -42,6 +42,7 @@ rule train_encoders:
             "lengths.py",
             "likelihood.py",
             "losses.py",
+            "padding.py",
             "parallel.py",
             "passes.py",
             "quantities.py",

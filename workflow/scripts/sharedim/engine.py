@@ -16,8 +16,10 @@ from sharedim.draws import (
     dropout_threshold,
     samples_normaliser,
 )
+from sharedim.encoders import EncoderStack
 from sharedim.likelihood import likelihood_dimensions
 from sharedim.losses import infonce
+from sharedim.padding import PaddedNormPass
 from sharedim.passes import EncoderPass, NormPass, PassBuffers
 from sharedim.recipes import ContrastiveRecipe
 from sharedim.stacks import PairShape, StackCells, StackState
@@ -86,7 +88,7 @@ class StackEngine:
         self.encoder_gradients = shape.encoders(self.gradient)
         sampled = samples_normaliser(recipe, self.normaliser_cells)
         self.step_cells = recipe.normaliser_cells if sampled else self.normaliser_cells
-        self.norm_passes = [NormPass(encoder, self.step_cells) for encoder in self.encoders]
+        self.norm_passes = [self._norm_pass(encoder) for encoder in self.encoders]
         self.batch_passes = []
         for encoder, into in zip(self.encoders, self.encoder_gradients, strict=True):
             buffers = PassBuffers(encoder.shape, (models,), self.batch_size, self.gradient)
@@ -95,6 +97,12 @@ class StackEngine:
         self._make_optimiser()
         self._replay: Callable[[], None] | None = None
         self.tried_capture = False
+
+    def _norm_pass(self, encoder: EncoderStack) -> NormPass | PaddedNormPass:
+        if self.device.type == "cpu":
+            return NormPass(encoder, self.step_cells)
+        fixed = self.step_cells == self.normaliser_cells
+        return PaddedNormPass(encoder, self.step_cells, fixed=fixed)
 
     def _allocate_inputs(self, models: int) -> None:
         """Make the buffers that a step reads and writes, at the same place in every step."""
@@ -218,6 +226,7 @@ class StackEngine:
         for side in range(2):
             into = self.encoder_gradients[side]
             if normalised:
+                self.norm_passes[side].wait()
                 to_norm = to_leaves[1 + side][:, None]
                 of_norm = self.norm_passes[side].gradient.parameters
                 torch.mul(of_norm, to_norm, out=into.parameters)

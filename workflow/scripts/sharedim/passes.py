@@ -10,9 +10,8 @@ import torch
 
 from sharedim.encoders import EncoderShape, EncoderStack
 
-# Cells that a pass over one model takes at once on a CPU, and over a whole stack on a GPU.
+# Cells that a pass over one model takes at once, so that they stay in a CPU's caches.
 CPU_CHUNK = 2000
-GPU_CHUNK = 8000
 
 _mask_where_relu_was_off = torch.ops.aten.threshold_backward.grad_input
 
@@ -37,9 +36,10 @@ class PassBuffers:
     ) -> None:
         self.cells = cells
         self.hidden = [like.new_ones(*models, width + 1, cells) for width in shape.hidden]
-        # Of the gradients only that of the layer above is still needed: two take turns.
-        turns = [like.new_empty(*models, max(shape.hidden, default=0), cells) for _ in range(2)]
-        self.gradients = [(turns[n % 2], width) for n, width in enumerate(shape.hidden)]
+        # Of the gradients only that of the layer above is still needed: two take turns. Their last
+        # row, of the ones, means nothing, but spares a GPU from working around it.
+        turns = [like.new_empty(*models, max(shape.hidden, default=0) + 1, cells) for _ in range(2)]
+        self.gradients = [(turns[n % 2], width + 1) for n, width in enumerate(shape.hidden)]
         self.output = like.new_empty(*models, shape.outputs, cells)
         self.made: dict[int, tuple] = {}
 
@@ -82,7 +82,7 @@ class EncoderPass:
         chosen = slice(None) if model is None else model
         self.buffers = buffers
         self.layers = [layer[chosen] for layer in encoders.layers]
-        self.turned = [layer[..., :-1].mT for layer in self.layers]
+        self.turned = [layer.mT for layer in self.layers]
         self.into = [layer[chosen] for layer in into.layers]
         self.skip = encoders.skip[chosen] if encoders.skip is not None else None
         self.into_skip = into.skip[chosen] if into.skip is not None else None
@@ -112,7 +112,8 @@ class EncoderPass:
         below = cells.mT
         for number, value in enumerate(values):
             self.multiply(self.layers[number], below, out=value)
-            value.relu_()
+            # The ones stay what they are.
+            hidden[number].relu_()
             if kept is not None:
                 value.mul_(kept[number]).mul_(scale)
             below = hidden[number]
@@ -133,7 +134,7 @@ class EncoderPass:
         scale : float
             As given to the forward pass.
         """
-        hidden, values, gradients, _ = self.buffers.views(cells.shape[-2])
+        hidden, _, gradients, _ = self.buffers.views(cells.shape[-2])
         if self.into_skip is not None:
             self.accumulate(self.into_skip, to_output, cells[..., :-1])
         gradient = to_output
@@ -142,10 +143,10 @@ class EncoderPass:
             lower = gradients[number - 1]
             self.multiply(self.turned[number], gradient, out=lower)
             # A value that dropout took is 0 like one that ReLU took.
-            _mask_where_relu_was_off(lower, values[number - 1], 0, grad_input=lower)
+            _mask_where_relu_was_off(lower, hidden[number - 1], 0, grad_input=lower)
             if scale != 1:
                 lower.mul_(scale)
-            gradient = lower
+            gradient = lower[..., :-1, :]
         self.accumulate(self.into[0], gradient, cells)
 
 
@@ -153,9 +154,9 @@ class NormPass:
     """Mean norms over normaliser cells with their gradient, without keeping activations.
 
     The mean norm enters the loss as one scalar a model, so its gradient can be finished chunk by
-    chunk, to be scaled once the loss is known: no activation outlives its chunk. A GPU takes the
-    whole stack at once, as a CPU does when the cells are few; many it takes one model after the
-    other, in chunks small enough for its caches.
+    chunk, to be scaled once the loss is known: no activation outlives its chunk. Few cells are
+    encoded by the whole stack at once, many by one model after the other, in chunks small enough
+    for a CPU's caches. For a GPU there is `sharedim.padding`.
 
     Parameters
     ----------
@@ -169,9 +170,10 @@ class NormPass:
         parameters, shape = encoders.parameters, encoders.shape
         models = len(parameters)
         self.gradient = EncoderStack(shape, torch.zeros(parameters.shape).to(parameters))
-        self.whole = parameters.device.type != "cpu" or cells <= CPU_CHUNK
-        chunk = min(cells, CPU_CHUNK if parameters.device.type == "cpu" else GPU_CHUNK)
-        room = PassBuffers(shape, (models,) if self.whole else (), chunk, parameters)
+        self.whole = cells <= CPU_CHUNK
+        room = PassBuffers(
+            shape, (models,) if self.whole else (), min(cells, CPU_CHUNK), parameters
+        )
         chosen = [None] if self.whole else range(models)
         self.passes = [EncoderPass(encoders, self.gradient, room, model) for model in chosen]
 
@@ -192,6 +194,9 @@ class NormPass:
         means = [_mean_norm_of(one, part) for one, part in zip(self.passes, own, strict=True)]
         return torch.stack(means).flatten()
 
+    def wait(self) -> None:
+        """Do nothing: the gradient is there already."""
+
     def mean(self, cells: torch.Tensor) -> torch.Tensor:
         """Return the mean norm of each model's outputs, shape (S,), without a gradient."""
         return self.encode(cells).norm(dim=2).mean(dim=1)
@@ -204,17 +209,34 @@ class NormPass:
 
 
 def _mean_norm_of(encoder_pass: EncoderPass, cells: torch.Tensor) -> torch.Tensor:
-    m = cells.shape[-2]
-    smallest = torch.finfo(cells.dtype).tiny
-    total = 0.0
+    """Return the mean norm of outputs and add its gradient to that of the parameters."""
+    total, share = 0.0, 1 / cells.shape[-2]
     for chunk in cells.split(encoder_pass.buffers.cells, dim=-2):
         output = encoder_pass.forward(chunk)
         norms = output.square().sum(dim=-2).sqrt_()
         total = total + norms.sum(dim=-1)
-        # At a norm of 0 the gradient is taken as 0, as PyTorch does.
-        output.div_(norms.clamp_min_(smallest).mul_(m).unsqueeze(-2))
+        output.mul_(weight_over_norm(share, norms))
         encoder_pass.backward(chunk, output)
-    return total / m
+    return total * share
+
+
+def weight_over_norm(weight: float | torch.Tensor, norms: torch.Tensor) -> torch.Tensor:
+    """Turn outputs into the gradient of their weighted norms: return what to multiply them by.
+
+    Parameters
+    ----------
+    weight : float or Tensor, shape (..., n)
+        Of each cell's norm in the sum.
+    norms : Tensor, shape (..., n)
+        Overwritten.
+
+    Returns
+    -------
+    Tensor, shape (..., 1, n)
+    """
+    # At a norm of 0 the gradient is taken as 0, as PyTorch does.
+    norms.clamp_min_(torch.finfo(norms.dtype).tiny)
+    return norms.reciprocal_().mul_(weight).unsqueeze(-2)
 
 
 def _encoded(encoder_pass: EncoderPass, cells: torch.Tensor) -> torch.Tensor:

@@ -130,7 +130,7 @@ def train_seeds(
     if device.type == "cuda":
         # Graphs are captured on the current device.
         torch.cuda.set_device(device)
-    torch.set_float32_matmul_precision(choose_precision())
+        torch.set_float32_matmul_precision(choose_precision())
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
     split = split_cells(len(rna), 0, test_cells, recipe.validation_share)
     size = models_per_stack(device, memory_of_model(shape, split, recipe))

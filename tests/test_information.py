@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from sharedim.information import PAIRS, best_temperature, infonce_nats, match_score
+from sharedim.information import PAIRS, best_temperature, infonce_nats
 
 
 def representations(cells=600, dim=4, noise=0.3):
@@ -80,12 +80,3 @@ def test_few_cells_still_have_a_best_temperature():
         t: loss - np.log(softmax_of_partners(g @ f.T / t)).mean() for t, loss in losses.items()
     }
     assert min(losses, key=losses.get) == best
-
-
-def test_the_match_score_is_the_mean_probability_of_partners(monkeypatch):
-    f, g = representations()
-    expected = softmax_of_partners(f @ g.T / 0.4).mean()
-    assert match_score(f, g, 0.4) == pytest.approx(expected, rel=1e-4)
-    monkeypatch.setattr("sharedim.information.ROWS", 7)
-    assert match_score(f, g, 0.4) == pytest.approx(expected, rel=1e-4)
-    assert match_score(np.ones((50, 2)), np.ones((50, 2)), 1.0) == pytest.approx(1 / 50)

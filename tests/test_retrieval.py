@@ -198,3 +198,21 @@ def test_a_gpu_finds_the_same(monkeypatch):
     here, there = (search(f, g, [codes], device) for device in ("cpu", "cuda"))
     np.testing.assert_array_equal(there.ranks.better, here.ranks.better)
     np.testing.assert_array_equal(there.votes[0], here.votes[0])
+
+
+@pytest.mark.parametrize("temperature", [0.4, 0.01])
+@pytest.mark.parametrize("tile", [2**20, 7 * 300])
+def test_the_match_score_is_the_mean_probability_of_partners(monkeypatch, temperature, tile):
+    monkeypatch.setattr(comparison, "TILE", tile)
+    monkeypatch.setattr(comparison, "LEAST_ROWS", 7)
+    f, g = representations(cells=300)
+    logits = f.astype(float) @ g.astype(float).T / temperature
+    odds = np.exp(logits - np.diag(logits)[:, None])
+    expected = np.mean(1 / odds.sum(axis=1))
+    assert search(f, g, temperature=temperature).match_score == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_match_score_of_equal_cells_is_chance():
+    constant = np.ones((50, 2))
+    assert search(constant, constant, temperature=1.0).match_score == pytest.approx(1 / 50)
+    assert np.isnan(search(constant, constant).match_score)

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-# Entries of the similarity matrix held at once: 4 MiB of single precision, about what a processor's
-# cache takes, and 256 MiB on a GPU.
-TILE = 2**20
+# Entries of the similarity matrix held at once: 8 MiB of single precision, since a product of few rows
+# takes longer, and 256 MiB on a GPU.
+TILE = 2**21
 GPU_TILE = 2**26
+# Entries that stay in a processor's own cache while they are passed over several times.
+CACHED = 2**18
+# Smaller odds would add nothing, and numbers that small slow a processor down by a factor of 50.
+LEAST_LOG_ODDS = -80.0
 # Products of fewer rows waste most of the processor.
 LEAST_ROWS = 32
 # Scores closer than this share of the largest that two rows could have are ties: the last bits of a
@@ -45,6 +49,7 @@ class Comparison:
         # threshold that is rounded too.
         unit = torch.finfo(torch.float32).eps / 2
         self.blur = (self.left.shape[1] + 6) * unit * magnitude
+        self._odds: torch.Tensor | None = None
 
     def tiles(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield rows and their similarities with every candidate, each off by less than the blur.
@@ -85,6 +90,34 @@ class Comparison:
             higher[part] = (exact > own + tie).sum(dim=1)
             at_least[part] = (exact >= own - tie).sum(dim=1)
         return higher.cpu().numpy(), (at_least - higher - 1).cpu().numpy()
+
+    def probabilities(
+        self, rows: slice, similarity: torch.Tensor, temperature: float
+    ) -> torch.Tensor:
+        """Return the probability of each row's partner among all candidates.
+
+        The softmax of similarities over temperature. Row i and candidate i are partners.
+
+        Parameters
+        ----------
+        rows, similarity : slice, Tensor
+            A tile.
+        temperature : float
+            Divides the similarities.
+        """
+        own = similarity.diagonal(offset=rows.start)[:, None] / -temperature
+        height = len(similarity)
+        if _on_processor(similarity):
+            height = min(height, max(1, CACHED // similarity.shape[1]))
+        if self._odds is None:
+            # The first tile is the largest.
+            self._odds = torch.empty_like(similarity[:height])
+        sums = []
+        for part, less in zip(similarity.split(height), own.split(height), strict=True):
+            odds = torch.add(less, part, alpha=1 / temperature, out=self._odds[: len(part)])
+            sums.append(odds.clamp_(min=LEAST_LOG_ODDS).exp_().sum(dim=1))
+        # One over the sum of odds against the partner; an infinite sum is a probability of 0.
+        return torch.cat(sums).reciprocal_()
 
     def best(
         self, rows: slice, similarity: torch.Tensor, asking: np.ndarray, among: np.ndarray

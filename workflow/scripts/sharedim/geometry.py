@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.distance import pdist
 
 from sharedim.lengths import unit_length
 
@@ -29,9 +30,7 @@ def uniformity(representation: np.ndarray) -> float:
         drawn = rng.permutation(len(representation))[:UNIFORMITY_CELLS]
         representation = representation[drawn]
     unit = unit_length(np.asarray(representation, dtype=np.float64))
-    squared = np.clip(2 - 2 * unit @ unit.T, 0, None)
-    first, second = np.triu_indices(len(unit), k=1)
-    return float(np.log(np.exp(-2 * squared[first, second]).mean()))
+    return float(np.log(np.exp(-2 * pdist(unit, "sqeuclidean")).mean()))
 
 
 def norms(representation: np.ndarray) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What a representation says of its partner in nats, and how likely it makes the true pair."""
+"""What a representation says of its partner in nats, and at which temperature it says most."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from scipy.optimize import minimize_scalar
 # Pairs told apart at once, the same for every recipe and dataset: the bound cannot exceed log of it.
 PAIRS = 200
 LOWEST_LOG_TEMPERATURE, HIGHEST_LOG_TEMPERATURE = -8.0, 4.0
-# Rows of similarities held at once: so few stay in the caches.
-ROWS = 100
 
 
 def infonce_nats(f: np.ndarray, g: np.ndarray, temperature: float) -> float:
@@ -49,42 +47,6 @@ def best_temperature(f: np.ndarray, g: np.ndarray) -> float:
         options={"xatol": 1e-2},
     )
     return math.exp(found.x)
-
-
-def match_score(
-    queries: np.ndarray,
-    candidates: np.ndarray,
-    temperature: float,
-    device: torch.device | str = "cpu",
-) -> float:
-    """Return the mean probability that is given to the true partner among all candidates.
-
-    The score of the NeurIPS 2021 competition (Lance et al. 2022) for matches whose weights are the
-    softmax of similarities over temperature. Chance is 1 / n.
-
-    Parameters
-    ----------
-    queries, candidates : ndarray, shape (n, d)
-        Representations of the same cells in two modalities.
-    temperature : float
-        Divides the similarities.
-    device : torch.device or str
-        Where similarities are computed.
-    """
-    left, right = (
-        torch.as_tensor(side, dtype=torch.float32, device=device) for side in (queries, candidates)
-    )
-    left = left / temperature
-    logits = left.new_empty(min(ROWS, len(left)), len(right))
-    total = 0.0
-    for first in range(0, len(left), ROWS):
-        rows = left[first : first + ROWS]
-        own = logits[: len(rows)]
-        torch.mm(rows, right.T, out=own)
-        partner = own.diagonal(offset=first).clone()
-        # One over the sum of odds against the partner; an infinite sum is a probability of 0.
-        total += float(own.sub_(partner[:, None]).exp_().sum(dim=1).reciprocal().sum())
-    return total / len(left)
 
 
 def _groups(f: np.ndarray, g: np.ndarray, size: int) -> tuple[torch.Tensor, torch.Tensor]:

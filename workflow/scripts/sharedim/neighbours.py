@@ -12,8 +12,9 @@ from scipy.spatial import KDTree
 # With few columns a tree is faster than all pairs, whatever the data; with more, data that fill
 # their columns make it up to fifty times slower, and tiles cost the same for all data.
 TREE_COLUMNS = 5
-# Rows of scores held at once: of 10,000 cells, about what a processor's cache takes.
-TILE = 64
+# Rows of scores held at once: fewer, which would stay in a processor's own cache, are more calls, and
+# were a quarter slower.
+TILE = 256
 # Candidates looked at again in double precision beyond the neighbours asked for: single precision
 # may swap those at the border.
 SPARE = 4
@@ -147,7 +148,13 @@ class _Scores:
         torch.mm(self.left[rows], self.right, out=tile)
         tile[torch.arange(len(rows)), rows] = math.inf
         minima = tile.view(len(rows), self.size, self.groups).amin(dim=1)
-        groups = minima.topk(self.wanted, dim=1, largest=False, sorted=False).indices
-        columns = (groups[:, None, :] + self.members).flatten(1)
-        found = tile.gather(1, columns).topk(self.wanted, dim=1, largest=False, sorted=False)
-        return columns.gather(1, found.indices), found.values.amax(dim=1)
+        columns = (_smallest(minima, self.wanted)[:, None, :] + self.members).flatten(1)
+        searched = tile.gather(1, columns)
+        found = _smallest(searched, self.wanted)
+        return columns.gather(1, found), searched.gather(1, found).amax(dim=1)
+
+
+def _smallest(values: torch.Tensor, count: int) -> torch.Tensor:
+    """Return where the smallest of each row are, in any order."""
+    # Twice as fast as PyTorch's.
+    return torch.from_numpy(np.argpartition(values.numpy(), count - 1, axis=1)[:, :count])

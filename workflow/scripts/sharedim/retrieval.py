@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -73,8 +74,7 @@ class Ranks:
         return float(np.mean(self.better + self.tied / 2) / others)
 
 
-@dataclass(frozen=True)
-class Search:
+class Search(NamedTuple):
     """What searching every cell's partner in the other modality found.
 
     Attributes
@@ -84,10 +84,15 @@ class Search:
     votes : list of ndarray, each of shape (known cells, types)
         For each level of labels, what the nearest cell of known type says of each cell of known
         type: 1 for its type, shared out where several tie for the nearest.
+    match_score : float
+        Mean probability given to the true partner among all candidates, the softmax of similarities
+        over temperature: the score of the NeurIPS 2021 competition (Lance et al. 2022). Chance is
+        1 / n; nan where no temperature was given.
     """
 
     ranks: Ranks
     votes: list[np.ndarray]
+    match_score: float
 
 
 def search(
@@ -95,6 +100,7 @@ def search(
     candidates: np.ndarray,
     levels: list[np.ndarray] | None = None,
     device: torch.device | str = "cpu",
+    temperature: float | None = None,
 ) -> Search:
     """Rank each query's partner among all candidates, and ask the nearest for their types.
 
@@ -106,6 +112,8 @@ def search(
         For each level of labels, the number of each cell's type; `UNKNOWN` where it is not known.
     device : torch.device or str
         Where similarities are computed; the result is the same.
+    temperature : float, optional
+        Divides the similarities where partners are given probabilities.
 
     Returns
     -------
@@ -122,15 +130,18 @@ def search(
     better, tied = (np.empty(len(queries), dtype=np.int64) for _ in range(2))
     comparison = Comparison(queries, candidates, device)
     partner = (comparison.left * comparison.right).sum(dim=1)
+    probability = math.nan if temperature is None else 0.0
     for rows, similarity in comparison.tiles():
         better[rows], tied[rows] = comparison.places(partner, rows, similarity)
+        if temperature is not None:
+            probability += float(comparison.probabilities(rows, similarity, temperature).sum())
         nearest = {
             number: comparison.best(rows, similarity, known[number], known[number])
             for number in set(same)
         }
         for number, own in zip(same, votes, strict=True):
             own.add(*nearest[number])
-    return Search(Ranks(better, tied), [own.table for own in votes])
+    return Search(Ranks(better, tied), [own.table for own in votes], probability / len(queries))
 
 
 def first_equal(arrays: list[np.ndarray]) -> list[int]:

@@ -16,7 +16,7 @@ from sharedim.checkpoints import ModelBlock
 from sharedim.dimension import dimensions_by_type, intrinsic_dimensions
 from sharedim.encoders import EncoderStack
 from sharedim.geometry import alignment, norms, uniformity
-from sharedim.information import best_temperature, infonce_nats, match_score
+from sharedim.information import best_temperature, infonce_nats
 from sharedim.lengths import comparable
 from sharedim.parallel import each
 from sharedim.probes import probe
@@ -175,10 +175,8 @@ def _scores_of_model(
     scores = []
     for part in ("train", "test"):
         f, g = pairs[part]
-        found = search_both_ways(*comparable(f, g, cosine=cosine), codes[part], device)
-        own = score_pair(
-            f, g, found, codes[part], cosine=cosine, temperature=temperature, device=device
-        )
+        found = search_both_ways(*comparable(f, g, cosine=cosine), codes[part], temperature, device)
+        own = score_pair(f, g, found, codes[part], cosine=cosine, temperature=temperature)
         scores.extend((part, *score) for score in own)
     return [*scores, *_probes(pairs, codes, cosine=cosine, device=device)], found
 
@@ -220,6 +218,7 @@ def search_both_ways(
     rna: np.ndarray,
     prot: np.ndarray,
     codes: dict[str, np.ndarray],
+    temperature: float,
     device: torch.device | str = "cpu",
 ) -> dict[str, Search]:
     """Search every cell's partner and type in the other modality, from RNA and from protein.
@@ -230,11 +229,14 @@ def search_both_ways(
         Representations as they are compared by inner product.
     codes : dict of str to ndarray of int64, shape (n,)
         Types of the cells, by label column; `UNKNOWN` where missing.
+    temperature : float
+        Divides the similarities where partners are given probabilities.
     device : torch.device or str
         Where cells are compared.
     """
     own = list(codes.values())
-    found = each(lambda pair: search(*pair, own, device), [(rna, prot), (prot, rna)])
+    pairs = [(rna, prot), (prot, rna)]
+    found = each(lambda pair: search(*pair, own, device, temperature), pairs)
     return dict(zip(("rna_to_prot", "prot_to_rna"), found, strict=True))
 
 
@@ -278,7 +280,6 @@ def score_pair(
     *,
     cosine: bool,
     temperature: float,
-    device: torch.device | str = "cpu",
 ) -> Iterator[tuple[str, float, float]]:
     """Yield metric, value and chance level of a pair of representations of the same cells.
 
@@ -293,20 +294,15 @@ def score_pair(
     cosine : bool
         Whether similarity is the cosine rather than the inner product.
     temperature : float
-        Divides the similarities where pairs are given probabilities.
-    device : torch.device or str
-        Where cells are compared.
+        Divides the similarities in the bound on shared information.
     """
     finite = bool(np.isfinite(f).all() and np.isfinite(g).all())
     if not finite:
         logger.warning("a model gives values that are not finite; it has no scores")
     scores = [*_dimensions(f, g), *_geometry(f, g)]
     rna, prot = comparable(f, g, cosine=cosine)
-    directions = {"rna_to_prot": (rna, prot), "prot_to_rna": (prot, rna)}
-    probabilities = each(lambda pair: match_score(*pair, temperature, device), directions.values())
     closer = []
-    for direction, probability in zip(directions, probabilities, strict=True):
-        ranks, all_votes = found[direction].ranks, found[direction].votes
+    for direction, (ranks, all_votes, probability) in found.items():
         closer.append(ranks.fraction_closer)
         scores += _matching(ranks, direction)
         scores.append((f"match_score_{direction}", probability, 1 / len(f)))

@@ -33,12 +33,20 @@ def test_the_default_plan(checkout):
     plan = checkout.snakemake("-n")
     assert plan.code == 0, plan.text
     once = dict.fromkeys(ONCE, 1)
-    assert plan.jobs == once | {"train_encoders": 16, "fit_baselines": 8, "score_models": 3}
+    assert plan.jobs == once | {"train_encoders": 16, "fit_baselines": 1, "score_models": 3}
 
 
-def test_the_papers_grid_is_60_blocks(checkout):
+def test_the_papers_grid_is_few_jobs(checkout):
     plan = checkout.snakemake("-n", "--configfile", "config/paper.yaml")
-    assert plan.jobs["train_encoders"] == plan.jobs["fit_baselines"] == 30
+    assert plan.jobs["train_encoders"] == 30
+    assert plan.jobs["fit_baselines"] == 2
+    assert sum(plan.jobs.values()) <= 60
+
+
+def test_the_default_plan_with_the_papers_recipe_is_few_jobs(checkout):
+    plan = checkout.snakemake("-n", "--config", "recipes=[tuned,cca,permuted,paper]")
+    assert plan.jobs["train_encoders"] == 24
+    assert sum(plan.jobs.values()) <= 40
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -130,7 +138,7 @@ def test_a_configuration_in_the_working_directory_comes_first(checkout, tmp_path
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.yaml").write_text("dims: [2, 3]\nrecipes: [cca]\n")
     plan = checkout.snakemake("-n", "--directory", str(tmp_path))
-    assert plan.jobs["fit_baselines"] == 2
+    assert plan.jobs["fit_baselines"] == 1
     assert "train_encoders" not in plan.jobs
 
 

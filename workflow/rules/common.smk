@@ -141,6 +141,11 @@ def dims_of(wildcards, part):
     return json.loads(Path(chosen.output.dims).read_text(encoding="utf-8"))
 
 
+def dims_fitted(wildcards):
+    """Return the output dimensions that a job fits: its own, or those of the grid."""
+    return [int(wildcards.dim)] if "dim" in wildcards.keys() else config["dims"]
+
+
 def models_of(wildcards):
     """Return the models of a recipe that are scored together."""
     return collect(

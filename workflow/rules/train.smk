@@ -5,8 +5,8 @@ which is no declared output since Snakemake deletes those of failed and rerun jo
 """
 
 
-# Closed forms have a rule of their own, so that a change to them retrains nothing.
-ruleorder: fit_baselines > train_encoders
+# Closed forms have rules of their own, so that a change to them retrains nothing.
+ruleorder: fit_baselines > fit_refined_baselines > train_encoders
 
 
 rule train_encoders:
@@ -57,17 +57,21 @@ rule train_encoders:
         "../scripts/train_encoders.py"
 
 
+# A closed form takes less time than starting a job: one job fits all output dimensions of the grid.
 rule fit_baselines:
     input:
         rna="<results>/{dataset}/features/rna.npy",
         prot="<results>/{dataset}/features/prot.npy",
         test_cells="<results>/{dataset}/features/test_cells.npy",
     output:
-        models="<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
+        models=collect(
+            "<results>/{{dataset}}/models/{{recipe}}/dim{dim}/seeds{{seeds}}.safetensors",
+            dim=config["dims"],
+        ),
     log:
-        "<logs>/{dataset}/fit_baselines/{recipe}/dim{dim}/seeds{seeds}.log",
+        "<logs>/{dataset}/fit_baselines/{recipe}/seeds{seeds}.log",
     benchmark:
-        "<benchmarks>/{dataset}/fit_baselines/{recipe}/dim{dim}/seeds{seeds}.tsv"
+        "<benchmarks>/{dataset}/fit_baselines/{recipe}/seeds{seeds}.tsv"
     wildcard_constraints:
         recipe="|".join(CLOSED_FORMS),
     conda:
@@ -75,10 +79,21 @@ rule fit_baselines:
     threads: 1
     resources:
         mem_mb=memory_of_features,
-        runtime=hours(1),
+        runtime=hours(4),
     params:
         seeds=seeds_of,
+        dims=dims_fitted,
         engine=code_hash("baselines.py", "cca.py", "lengths.py", "splits.py"),
         code=code_hash("checkpoints.py", "recipes.py"),
     script:
         "../scripts/fit_baselines.py"
+
+
+# What the grid is refined by is known only later, one output dimension a job.
+use rule fit_baselines as fit_refined_baselines with:
+    output:
+        models="<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
+    log:
+        "<logs>/{dataset}/fit_baselines/{recipe}/dim{dim}/seeds{seeds}.log",
+    benchmark:
+        "<benchmarks>/{dataset}/fit_baselines/{recipe}/dim{dim}/seeds{seeds}.tsv"

@@ -1,4 +1,4 @@
-"""Fit one block of a linear baseline: every seed of one dataset and output dimension."""
+"""Fit a linear baseline of one dataset at several output dimensions, for every seed of a block."""
 
 from pathlib import Path
 
@@ -13,23 +13,25 @@ from sharedim.recipes import RECIPES, as_record
 
 
 def main():
-    wildcards, given = snakemake.wildcards, snakemake.input
-    recipe, dim, seeds = RECIPES[wildcards.recipe], int(wildcards.dim), snakemake.params.seeds
+    wildcards, given, params = snakemake.wildcards, snakemake.input, snakemake.params
+    recipe = RECIPES[wildcards.recipe]
     torch.set_num_threads(snakemake.threads)
-    with job(snakemake.log[0], f"{recipe.name} {wildcards.dataset} d={dim}"):
+    with job(snakemake.log[0], f"{recipe.name} {wildcards.dataset}") as logger:
         end_with_snakemake()
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         test_cells = np.load(given.test_cells)
         files = given.rna, given.prot, given.test_cells
-        block = checkpoints.complete_block(
-            checkpoints.directory_beside(Path(snakemake.output.models)),
-            checkpoints.block_header(as_record(recipe), dim, seeds, *files),
-            snakemake.params.engine,
-            lambda missing, _: fit_linear_seeds(
-                rna, prot, recipe=recipe, dim=dim, seeds=missing, test_cells=test_cells
-            ),
-        )
-        checkpoints.write_block(snakemake.output.models, block)
+        for dim, models in zip(params.dims, snakemake.output, strict=True):
+            logger.info("d = %d", dim)
+            block = checkpoints.complete_block(
+                checkpoints.directory_beside(Path(models)),
+                checkpoints.block_header(as_record(recipe), dim, params.seeds, *files),
+                params.engine,
+                lambda missing, _, dim=dim: fit_linear_seeds(
+                    rna, prot, recipe=recipe, dim=dim, seeds=missing, test_cells=test_cells
+                ),
+            )
+            checkpoints.write_block(models, block)
 
 
 main()

@@ -32,3 +32,4 @@ rule all:
         collect("<results>/{dataset}/answer.json", dataset=DATASETS),
         collect("<results>/{dataset}/saturation.tsv", dataset=DATASETS),
         collect("<results>/{dataset}/scores.tsv", dataset=DATASETS),
+        collect("<results>/{dataset}/provenance.json", dataset=DATASETS),

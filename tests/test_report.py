@@ -8,6 +8,7 @@ import pytest
 
 from sharedim.answer import answer_of
 from sharedim.figures import plot_saturation, plot_training, save
+from sharedim.provenance import of_dataset, of_job
 from sharedim.report import render_report, score_tables
 from sharedim.saturation import saturation_table
 
@@ -92,12 +93,25 @@ def render(labels=LABELS, recipes=("paper", "cca"), truth=None, warnings=()):
         ),
         check=check,
         preprocessing=preprocessing,
+        provenance=of_dataset(
+            {},
+            [],
+            [
+                ({"recipe": {"name": name}, "seeds": [0, 4]}, of_job("a <device>", 90, "engine"))
+                for name in recipes
+            ],
+        ),
         scores=scores,
         saturation=saturation,
         saturation_svg=b"<svg>saturation</svg>",
         training_svg=b"<svg>training</svg>",
     )
     return page, scores, saturation
+
+
+def test_the_page_says_where_results_come_from():
+    page, *_ = render()
+    assert "seeds 0 to 4, 1.5 min in all, on a &lt;device&gt;" in page
 
 
 def test_the_page_needs_nothing_from_outside():

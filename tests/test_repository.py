@@ -16,7 +16,15 @@ SCRIPTS = REPOSITORY / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "sharedim"
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 # These write, speak and keep order; they decide no number and no picture.
-HOUSEKEEPING = {"__init__.py", "errors.py", "files.py", "log.py", "processes.py", "progress.py"}
+HOUSEKEEPING = {
+    "__init__.py",
+    "errors.py",
+    "files.py",
+    "log.py",
+    "processes.py",
+    "progress.py",
+    "provenance.py",
+}
 ENGINE = {
     "cca",
     "course",

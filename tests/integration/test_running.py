@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
 import sys
 import time
+import zipfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -122,6 +124,37 @@ def test_pictures_logs_and_benchmarks_are_there(finished, results):
     )
     benchmark = finished.path / "benchmarks/tiny/train_encoders/paper/dim2/seeds0-1.tsv"
     assert pd.read_csv(benchmark, sep="\t")["s"].item() > 0
+
+
+def test_results_say_where_they_come_from(results):
+    told = json.loads((results / "provenance.json").read_text())
+    cells = (results / "simulated.h5mu").read_bytes()
+    assert told["input"][0]["sha256"] == hashlib.sha256(cells).hexdigest()
+    assert told["configuration"]["dims"] == [1, 2, 3, 4, 6]
+    assert told["configuration"]["simulate"]["cells"] == 1200
+    assert len(told["models"]) == 10
+    for block in told["models"]:
+        assert block["seeds"] == [0, 1]
+        assert block["device"]
+        assert block["seconds"] > 0
+
+
+def test_snakemakes_own_report_has_captions(finished):
+    done = finished.snakemake("--configfile", "tiny.yaml", "--report", "report.zip")
+    assert done.code == 0, done.text
+    with zipfile.ZipFile(finished.path / "report.zip") as package:
+        names = package.namelist()
+        text = "".join(package.read(name).decode() for name in names if name.endswith(".html"))
+    for file in (
+        "answer.json",
+        "provenance.json",
+        "report.html",
+        "saturation.tsv",
+        "saturation.png",
+    ):
+        assert any(name.endswith(file) for name in names), file
+    for word in ("tiny", "pictures", "tables", "The recommended output dimension"):
+        assert word in text, word
 
 
 def test_a_second_run_finds_nothing_to_do_from_both_entries(finished):

@@ -157,6 +157,27 @@ def models_of(wildcards):
     )
 
 
+def all_models_of(wildcards):
+    """Return the models of every recipe, those that the grid is refined by among them."""
+    return collect(
+        "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
+        dataset=wildcards.dataset,
+        recipe=config["recipes"],
+        dim=[dim for part in ("", REFINED) for dim in dims_of(wildcards, part)],
+        seeds=SEED_BLOCKS,
+    )
+
+
+def configuration_of(wildcards):
+    """Return all settings that the results of a dataset depend on."""
+    shared = {
+        key: value
+        for key, value in config.items()
+        if key not in ("datasets", "h5mu", "cells", "dataset")
+    }
+    return {**shared, **DATASETS[wildcards.dataset]}
+
+
 def scores_of(ending):
     """Return a function that names every recipe's table of a kind, of all that was trained."""
 

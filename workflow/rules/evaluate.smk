@@ -95,7 +95,12 @@ rule collect_scores:
         type_dimensions=scores_of("type_dimensions.tsv.gz"),
         history=histories_of,
     output:
-        scores="<results>/{dataset}/scores.tsv",
+        scores=report(
+            "<results>/{dataset}/scores.tsv",
+            caption="../report/scores.rst",
+            category="{dataset}",
+            subcategory="tables",
+        ),
         confusions="<results>/{dataset}/confusions.tsv.gz",
         types="<results>/{dataset}/types.tsv",
         type_dimensions="<results>/{dataset}/type_dimensions.tsv.gz",
@@ -125,8 +130,18 @@ rule find_saturation:
         check="<results>/{dataset}/check.json",
         preprocessing="<results>/{dataset}/features/preprocessing.json",
     output:
-        saturation="<results>/{dataset}/saturation.tsv",
-        answer="<results>/{dataset}/answer.json",
+        saturation=report(
+            "<results>/{dataset}/saturation.tsv",
+            caption="../report/saturation_table.rst",
+            category="{dataset}",
+            subcategory="tables",
+        ),
+        answer=report(
+            "<results>/{dataset}/answer.json",
+            caption="../report/answer.rst",
+            category="{dataset}",
+            subcategory="answer",
+        ),
     log:
         "<logs>/{dataset}/find_saturation.log",
     conda:

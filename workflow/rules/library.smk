@@ -52,6 +52,7 @@ LIBRARY = {
         "probes.py",
         "processes.py",
         "progress.py",
+        "provenance.py",
         "quantities.py",
         "recipes.py",
         "refinement.py",

@@ -17,11 +17,13 @@ rule plot_figures:
             "<results>/{dataset}/figures/saturation.png",
             caption="../report/saturation.rst",
             category="{dataset}",
+            subcategory="pictures",
         ),
         training_png=report(
             "<results>/{dataset}/figures/training.png",
             caption="../report/training.rst",
             category="{dataset}",
+            subcategory="pictures",
         ),
     log:
         "<logs>/{dataset}/plot_figures.log",
@@ -36,6 +38,34 @@ rule plot_figures:
         "../scripts/plot_figures.py"
 
 
+# Read once more than checking and preprocessing do, to tell the input by what is in it.
+rule record_provenance:
+    input:
+        cells=cells_of,
+        inside=inside_of,
+        models=all_models_of,
+        scores="<results>/{dataset}/scores.tsv",
+    output:
+        provenance=report(
+            "<results>/{dataset}/provenance.json",
+            caption="../report/provenance.rst",
+            category="{dataset}",
+            subcategory="tables",
+        ),
+    log:
+        "<logs>/{dataset}/record_provenance.log",
+    conda:
+        "../../envs/evaluate.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        configuration=configuration_of,
+        code=code_hash("checkpoints.py", "provenance.py"),
+    script:
+        "../scripts/record_provenance.py"
+
+
 rule write_report:
     input:
         scores="<results>/{dataset}/scores.tsv",
@@ -43,6 +73,7 @@ rule write_report:
         answer="<results>/{dataset}/answer.json",
         check="<results>/{dataset}/check.json",
         preprocessing="<results>/{dataset}/features/preprocessing.json",
+        provenance="<results>/{dataset}/provenance.json",
         saturation_svg="<results>/{dataset}/figures/saturation.svg",
         training_svg="<results>/{dataset}/figures/training.svg",
     output:
@@ -50,6 +81,7 @@ rule write_report:
             "<results>/{dataset}/report.html",
             caption="../report/report.rst",
             category="{dataset}",
+            subcategory="answer",
         ),
     log:
         "<logs>/{dataset}/write_report.log",

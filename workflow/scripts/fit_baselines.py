@@ -1,5 +1,6 @@
 """Fit a linear baseline of one dataset at several output dimensions, for every seed of a block."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from sharedim import checkpoints
 from sharedim.baselines import fit_linear_seeds
 from sharedim.log import job
 from sharedim.processes import end_with_snakemake
+from sharedim.provenance import of_job
 from sharedim.recipes import RECIPES, as_record
 
 
@@ -23,6 +25,7 @@ def main():
         files = given.rna, given.prot, given.test_cells
         for dim, models in zip(params.dims, snakemake.output, strict=True):
             logger.info("d = %d", dim)
+            started = time.monotonic()
             block = checkpoints.complete_block(
                 checkpoints.directory_beside(Path(models)),
                 checkpoints.block_header(as_record(recipe), dim, params.seeds, *files),
@@ -31,7 +34,8 @@ def main():
                     rna, prot, recipe=recipe, dim=dim, seeds=missing, test_cells=test_cells
                 ),
             )
-            checkpoints.write_block(models, block)
+            making = of_job("CPU", time.monotonic() - started, params.engine)
+            checkpoints.write_block(models, block, making)
 
 
 main()

@@ -1,15 +1,17 @@
 """Train one block: every seed of one dataset, recipe and output dimension."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from sharedim import checkpoints, progress
-from sharedim.devices import choose_precision
+from sharedim.devices import choose_device, choose_precision, described
 from sharedim.history import write_history
 from sharedim.log import job
 from sharedim.processes import end_with_snakemake
+from sharedim.provenance import of_job
 from sharedim.recipes import RECIPES, as_record
 from sharedim.training import train_seeds
 
@@ -21,6 +23,7 @@ def main():
     name = f"train {wildcards.dataset} {recipe.name} d={dim}"
     with job(snakemake.log[0], name) as logger, progress.shown(name) as observe:
         end_with_snakemake()
+        started = time.monotonic()
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         test_cells = np.load(given.test_cells)
         files = given.rna, given.prot, given.test_cells
@@ -49,7 +52,10 @@ def main():
             ),
         )
         write_history(snakemake.output.history, block)
-        checkpoints.write_block(snakemake.output.models, block)
+        making = of_job(
+            described(choose_device()), time.monotonic() - started, snakemake.params.engine
+        )
+        checkpoints.write_block(snakemake.output.models, block, making)
         logger.info("final temperatures %s", np.round(block.tensors["temperature"], 3))
 
 

@@ -14,6 +14,7 @@ def main():
             answer=read_json(snakemake.input.answer),
             check=read_json(snakemake.input.check),
             preprocessing=read_json(snakemake.input.preprocessing),
+            provenance=read_json(snakemake.input.provenance),
             scores=read_table(snakemake.input.scores),
             saturation=read_table(snakemake.input.saturation),
             saturation_svg=Path(snakemake.input.saturation_svg).read_bytes(),

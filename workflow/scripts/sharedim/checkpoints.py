@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 # safetensors allows text alone in a header, so ours is one JSON string under this name.
 HEADER = "sharedim"
+MAKING = "making"
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,11 @@ class ModelBlock:
     header: dict
 
 
-def write_block(path: str | Path, block: ModelBlock) -> None:
-    """Write a block as one safetensors file, atomically."""
+def write_block(path: str | Path, block: ModelBlock, making: dict | None = None) -> None:
+    """Write a block as one safetensors file, atomically, with what is told of its making."""
+    metadata = {HEADER: json.dumps(block.header), MAKING: json.dumps(making or {})}
     with replacing(path) as temporary:
-        temporary.write_bytes(save(block.tensors, metadata={HEADER: json.dumps(block.header)}))
+        temporary.write_bytes(save(block.tensors, metadata=metadata))
 
 
 def read_block(path: str | Path) -> ModelBlock:
@@ -52,6 +54,13 @@ def read_block(path: str | Path) -> ModelBlock:
         header = json.loads(file.metadata()[HEADER])
         names = file.keys()
         return ModelBlock({name: file.get_tensor(name) for name in names}, header)
+
+
+def read_making(path: str | Path) -> tuple[dict, dict]:
+    """Return the header of a block and what is told of its making, without its tensors."""
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    return json.loads(metadata[HEADER]), json.loads(metadata[MAKING])
 
 
 def block_header(

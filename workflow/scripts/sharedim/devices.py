@@ -57,6 +57,14 @@ def choose_device() -> torch.device:
     return torch.device(kind, int(number or 0))
 
 
+def described(device: torch.device) -> str:
+    """Return a device in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+
 def choose_precision() -> str:
     """Return the precision of a GPU's matrix products, in PyTorch's words.
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import base64
-import platform
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import jinja2
 import pandas as pd
 
-import sharedim
+from sharedim import provenance as origin
 from sharedim.figures import saturation_panels
 from sharedim.recipes import RECIPES, as_record
 
 TEMPLATES = Path(__file__).parent / "templates"
-PACKAGES = ("torch", "numpy", "scanpy", "scikit-learn", "snakemake")
 
 
 def render_report(
@@ -24,6 +21,7 @@ def render_report(
     answer: dict,
     check: dict,
     preprocessing: dict,
+    provenance: dict,
     scores: pd.DataFrame,
     saturation: pd.DataFrame,
     saturation_svg: bytes,
@@ -33,8 +31,8 @@ def render_report(
 
     Parameters
     ----------
-    answer, check, preprocessing : dict
-        As ``answer.json``, ``check.json`` and ``preprocessing.json``.
+    answer, check, preprocessing, provenance : dict
+        As ``answer.json``, ``check.json``, ``preprocessing.json`` and ``provenance.json``.
     scores, saturation : DataFrame
         As ``scores.tsv`` and ``saturation.tsv``.
     saturation_svg, training_svg : bytes
@@ -68,7 +66,8 @@ def render_report(
         dims=sorted(scores["dim"].unique()),
         recipes=recipes,
         cosine_recipes=[r["name"] for r in recipes if r.get("similarity") == "cosine"],
-        versions=_versions(),
+        provenance=origin.summary(provenance),
+        versions=provenance["program"]["versions"],
         today=date.today().isoformat(),
     )
 
@@ -138,15 +137,3 @@ def _number(value: float) -> str:
 
 def _data_uri(svg: bytes) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of this program and of what decides its numbers."""
-    versions = {"sharedim": sharedim.__version__, "Python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            # With one environment a stage, a package may live in another stage's alone.
-            versions[package] = "in another environment"
-    return versions

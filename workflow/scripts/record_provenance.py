@@ -1,0 +1,22 @@
+"""Record what the results of one dataset come from."""
+
+from pathlib import Path
+
+from sharedim.checkpoints import read_making
+from sharedim.files import write_json
+from sharedim.log import job
+from sharedim.provenance import of_dataset
+
+
+def main():
+    given = snakemake.input
+    with job(snakemake.log[0], f"provenance {snakemake.wildcards.dataset}"):
+        cells = [given.cells] if isinstance(given.cells, str) else given.cells
+        # A folder is told by the files in it.
+        files = [file for file in [*cells, *given.inside] if Path(file).is_file()]
+        blocks = [read_making(path) for path in given.models]
+        record = of_dataset(snakemake.params.configuration, files, blocks)
+        write_json(snakemake.output.provenance, record)
+
+
+main()

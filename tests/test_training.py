@@ -188,7 +188,9 @@ def test_a_seed_alone_follows_itself_in_a_stack_of_eight():
     assert shape.parameters == start.shape[1]
 
 
-def test_a_seed_does_not_depend_on_its_block_mates():
+def test_a_seed_does_not_depend_on_its_block_mates(monkeypatch):
+    # But for rounding, which TF32 does more of.
+    monkeypatch.setenv("SHAREDIM_PRECISION", "highest")
     rna, prot = paired_features()
     together = dict(train_seeds(rna, prot, recipe=QUICK, dim=4, seeds=[0, 1, 2, 3, 4, 5]))
     alone = dict(train_seeds(rna, prot, recipe=QUICK, dim=4, seeds=[5]))

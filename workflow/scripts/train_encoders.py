@@ -9,7 +9,6 @@ from sharedim import checkpoints, progress
 from sharedim.devices import choose_precision
 from sharedim.history import write_history
 from sharedim.log import job
-from sharedim.processes import end_with_snakemake
 from sharedim.recipes import RECIPES, as_record
 from sharedim.training import train_seeds
 
@@ -20,7 +19,6 @@ def main():
     torch.set_num_threads(snakemake.threads)
     name = f"train {wildcards.dataset} {recipe.name} d={dim}"
     with job(snakemake.log[0], name) as logger, progress.shown(name) as observe:
-        end_with_snakemake()
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         test_cells = np.load(given.test_cells)
         files = given.rna, given.prot, given.test_cells

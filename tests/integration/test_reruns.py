@@ -58,10 +58,15 @@ def alter(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"\0")
 
 
+def touch_everything(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        path.touch()
+
+
 LIBRARY = "workflow/scripts/sharedim"
 RESULTS = "results/tiny"
 FILES: dict[str, tuple[str, Change]] = {
-    "a library file or script, touched": (f"{LIBRARY}/losses.py", Path.touch),
+    "scripts and library files, touched": ("workflow/scripts", touch_everything),
     "the code of a figure": (f"{LIBRARY}/figures.py", edit),
     "the template of the report": (f"{LIBRARY}/templates/report.html.j2", edit),
     "the script of a rule, such as find_saturation": ("workflow/scripts/find_saturation.py", edit),
@@ -78,9 +83,10 @@ FILES: dict[str, tuple[str, Change]] = {
     "models/, deleted": (f"{RESULTS}/models", shutil.rmtree),
     "features/, deleted": (f"{RESULTS}/features", shutil.rmtree),
     "checkpoints/, deleted": (f"{RESULTS}/checkpoints", shutil.rmtree),
-    "logs/ and benchmarks/, deleted": ("logs", shutil.rmtree),
+    "logs/, deleted": ("logs", shutil.rmtree),
+    "benchmarks/, deleted": ("benchmarks", shutil.rmtree),
     "the record of Snakemake (.snakemake/), deleted": (".snakemake", shutil.rmtree),
-    "an environment in envs/": ("envs/report.yaml", edit),
+    "an environment in envs/, without --sdm conda": ("envs/report.yaml", edit),
 }
 COMMANDS: dict[str, tuple[str, ...]] = {
     "nothing": (),
@@ -91,7 +97,6 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "a recipe more, such as pca": ("--config", "recipes=[tuned,cca,pca]"),
     "a recipe fewer": ("--config", "recipes=[cca]"),
     "dimension_every": ("--config", "dimension_every=5"),
-    "labels or another name in the file": ("--config", "labels=[]"),
     "protein_transform or another key of the features": (
         "--config", "protein_transform=clr_per_protein",
     ),

@@ -108,14 +108,14 @@ class FinishedRun:
     def results(self) -> Path:
         return self.checkout.path / "results" / "tiny"
 
+    def copied(self, path: Path) -> Checkout:
+        """Return a copy in another place, with times as they were, as a move leaves them."""
+        shutil.copytree(self.checkout.path, path, symlinks=True)
+        return Checkout(path)
+
 
 def small_workflow(path: Path) -> Checkout:
     """Return a copy of the workflow with a small simulated dataset in small.yaml."""
     checkout = copy_of_the_workflow(path)
     (checkout.path / "small.yaml").write_text(SMALL)
     return checkout
-
-    def copied(self, path: Path) -> Checkout:
-        """Return a copy in another place, with times as they were, as a move leaves them."""
-        shutil.copytree(self.checkout.path, path, symlinks=True)
-        return Checkout(path)

@@ -66,10 +66,14 @@ def touch_everything(folder: Path) -> None:
 LIBRARY = "workflow/scripts/sharedim"
 RESULTS = "results/tiny"
 FILES: dict[str, tuple[str, Change]] = {
-    "scripts and library files, touched": ("workflow/scripts", touch_everything),
+    "the library, touched": (LIBRARY, touch_everything),
+    "the script of a rule, touched": ("workflow/scripts/find_saturation.py", Path.touch),
     "the code of a figure": (f"{LIBRARY}/figures.py", edit),
     "the template of the report": (f"{LIBRARY}/templates/report.html.j2", edit),
-    "the script of a rule, such as find_saturation": ("workflow/scripts/find_saturation.py", edit),
+    "the script of a rule, edited, such as find_saturation": (
+        "workflow/scripts/find_saturation.py",
+        edit,
+    ),
     "the code of the answer": (f"{LIBRARY}/answer.py", edit),
     "the code of a score": (f"{LIBRARY}/retrieval.py", edit),
     "the code of the loss": (f"{LIBRARY}/losses.py", edit),

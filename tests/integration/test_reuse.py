@@ -121,3 +121,11 @@ def test_a_whole_copy_elsewhere_is_finished_too(undisturbed, tmp_path):
         (copy.path / part).rename(other.path / part)
     done = other.snakemake("-n", "--configfile", "small.yaml")
     assert "Nothing to be done" in done.text
+    # As a fresh clone has them: newer than the results.
+    for script in other.path.glob("workflow/scripts/*.py"):
+        script.touch()
+    assert "check_cells" in other.snakemake("-n", "--configfile", "small.yaml").jobs
+    touched = other.snakemake("--touch", "--cores", "1", "--configfile", "small.yaml")
+    assert touched.code == 0, touched.text
+    done = other.snakemake("-n", "--configfile", "small.yaml")
+    assert "Nothing to be done" in done.text

@@ -81,6 +81,43 @@ def test_environments_agree_with_the_lock(file):
         assert versions[CONDA_NAMES.get(name, name)] == version, dependency
 
 
+@pytest.mark.parametrize("recipe", ["Dockerfile", "apptainer.def"])
+def test_images_install_the_lock_with_the_python_of_the_environments(recipe):
+    text = (REPOSITORY / recipe).read_text()
+    assert "This recipe has not been built or run" in text
+    [python] = re.findall(r"^from:? python:(.+)-slim$", text, re.MULTILINE | re.IGNORECASE)
+    assert python == "3.11"
+    installed = re.findall(r"pip install --no-cache-dir (.+)$", text, re.MULTILINE)
+    assert installed == [
+        "--requirement requirements.lock", "--no-deps --no-build-isolation --editable .",
+    ]  # fmt: skip
+    # Without isolation the build needs this from the lock.
+    assert "setuptools" in locked("requirements.lock")
+    for needed in (
+        "requirements.lock",
+        "pyproject.toml",
+        "Snakefile",
+        "config",
+        "envs",
+        "workflow",
+    ):
+        assert re.search(rf"^(COPY|   ) .*\b{re.escape(needed)}\b", text, re.MULTILINE), needed
+    for named in re.findall(r"/opt/sharedim/([\w./]+)", text):
+        assert (REPOSITORY / named).exists(), named
+
+
+def test_the_catalogue_finds_what_it_looks_for():
+    usage = yaml.safe_load((REPOSITORY / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert set(usage["mandatory-flags"]) == {"desc", "flags"}
+    assert usage["software-stack-deployment"]["conda"] is True
+    for needed in ("workflow/Snakefile", "config/README.md", "config/config.yaml", "README.md"):
+        assert (REPOSITORY / needed).exists(), needed
+    # What is promised: a report, and an environment for every rule.
+    assert re.search(r"report\($", rules_text(), re.MULTILINE)
+    assert rules_text().count("    script:\n") == rules_text().count("    conda:\n")
+
+
 def test_the_shipped_configuration_says_the_defaults_of_the_schema():
     shipped = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
     defaults = {k: v["default"] for k, v in SCHEMA["properties"].items() if "default" in v}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import warnings
+from unittest.mock import patch
 
 import pandas as pd
 import pytest
 
 from sharedim.errors import InputError
-from sharedim.files import replacing, write_json
+from sharedim.files import folder_beside, replacing, write_json
 from sharedim.log import job
 from sharedim.tables import concatenate, read_labels, read_table, write_table
 
@@ -23,6 +27,35 @@ def test_the_last_good_file_survives_a_failure(tmp_path):
         raise RuntimeError
     assert path.read_text() == "good"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_a_killed_process_had_begun_is_removed_and_what_a_living_one_writes_stays(tmp_path):
+    path = tmp_path / "table [1].tsv"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    killed, living = (path.with_name(f".{pid}.{path.name}") for pid in (ended.pid, os.getppid()))
+    folder = path.with_name(f".{ended.pid}.{path.name}.unpacked")
+    other = path.with_name(f".{ended.pid}.other {path.name}")
+    for file in (killed, living, other):
+        file.write_text("half")
+    folder.mkdir()
+    (folder / "part").write_text("half")
+    with replacing(path) as temporary:
+        temporary.write_text("good")
+    with folder_beside(path) as beside:
+        (beside / "part").write_text("unpacked")
+    assert sorted(tmp_path.iterdir()) == sorted([path, living, other])
+
+
+def test_equal_packed_tables_are_equal_files(tmp_path):
+    table = pd.DataFrame({"cell": ["1", "2"], "type": ["T", None]})
+    first, second = tmp_path / "first.tsv.gz", tmp_path / "second.tsv.gz"
+    write_table(first, table)
+    with patch("time.time", return_value=0):
+        write_table(second, table)
+    assert first.read_bytes() == second.read_bytes()
+    pd.testing.assert_frame_equal(read_table(first).astype(str), read_table(second).astype(str))
+    assert read_table(first)["type"].tolist()[0] == "T"
 
 
 def test_json_is_readable(tmp_path):

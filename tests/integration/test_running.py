@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import mudata
@@ -229,16 +229,6 @@ def test_reading_the_cells_again_retrains_nothing(finished):
     assert "to fit" not in log
 
 
-def processes_in(checkout):
-    """Return the processes that run a script of this copy of the workflow."""
-    running = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.cwd() == str(checkout.path) and process.is_running():
-                running.append(process)
-    return running
-
-
 def test_a_killed_snakemake_leaves_no_job_behind(finished):
     arguments = ("--configfile", "tiny.yaml", "--config", "dims=[5]", "seeds=25", "recipes=paper")
     log = finished.path / "logs/tiny/train_encoders/paper/dim5/seeds0-24.log"
@@ -249,7 +239,7 @@ def test_a_killed_snakemake_leaves_no_job_behind(finished):
     deadline = time.monotonic() + 60
     while not (log.exists() and "to fit" in log.read_text()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    jobs = [process for process in processes_in(finished) if process.pid != run.pid]
+    jobs = [process for process in finished.processes() if process.pid != run.pid]
     assert jobs
     # Snakemake alone, as a crash or a kernel short of memory would; its jobs are not told.
     run.kill()

@@ -1,10 +1,9 @@
 """Write a downloaded dataset as a .h5mu file with raw counts of both modalities."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sharedim.catalogue import BUILT_IN
-from sharedim.files import replacing
+from sharedim.files import folder_beside, replacing
 from sharedim.io import as_mudata
 from sharedim.log import job
 from sharedim.unpacking import read_built_in
@@ -14,8 +13,8 @@ def main():
     built_in = BUILT_IN[snakemake.wildcards.built_in]
     download, output = Path(snakemake.input.file), Path(snakemake.output.cells)
     with job(snakemake.log[0], f"convert {snakemake.wildcards.built_in}") as logger:
-        with TemporaryDirectory(dir=output.parent) as directory:
-            data = as_mudata(read_built_in(built_in, download, Path(directory)))
+        with folder_beside(output) as folder:
+            data = as_mudata(read_built_in(built_in, download, folder))
             data.uns["origin"] = {"dataset": built_in.origin, "url": built_in.url}
             with replacing(output) as temporary:
                 data.write_h5mu(temporary, compression="gzip")

@@ -9,7 +9,6 @@ import torch
 from sharedim import checkpoints
 from sharedim.baselines import fit_linear_seeds
 from sharedim.log import job
-from sharedim.processes import end_with_snakemake
 from sharedim.provenance import of_job
 from sharedim.recipes import RECIPES, as_record
 
@@ -19,7 +18,6 @@ def main():
     recipe = RECIPES[wildcards.recipe]
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"{recipe.name} {wildcards.dataset}") as logger:
-        end_with_snakemake()
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         test_cells = np.load(given.test_cells)
         files = given.rna, given.prot, given.test_cells

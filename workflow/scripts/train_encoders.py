@@ -10,7 +10,6 @@ from sharedim import checkpoints, progress
 from sharedim.devices import choose_device, choose_precision, described
 from sharedim.history import write_history
 from sharedim.log import job
-from sharedim.processes import end_with_snakemake
 from sharedim.provenance import of_job
 from sharedim.recipes import RECIPES, as_record
 from sharedim.training import train_seeds
@@ -22,7 +21,6 @@ def main():
     torch.set_num_threads(snakemake.threads)
     name = f"train {wildcards.dataset} {recipe.name} d={dim}"
     with job(snakemake.log[0], name) as logger, progress.shown(name) as observe:
-        end_with_snakemake()
         started = time.monotonic()
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         test_cells = np.load(given.test_cells)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import logging
 import re
 import sys
@@ -14,7 +13,6 @@ from pathlib import Path
 from ssl import SSLCertVerificationError
 from urllib.parse import urlsplit
 
-import psutil
 import requests
 from pooch import HTTPDownloader, file_hash
 from requests.exceptions import ChunkedEncodingError, InvalidSchema, RequestException
@@ -81,7 +79,6 @@ def download(
     path = Path(path)
     if urlsplit(url).scheme not in {"http", "https"}:
         raise InputError(f"{url}: is not an address that starts with http:// or https://")
-    _sweep(path)
     known = _known_sum(path, sha256)
     waits = [min(FIRST_WAIT * 2**n, LONGEST_WAIT) for n in range(attempts - 1)]
     with replacing(path) as temporary:
@@ -122,14 +119,6 @@ def verify(path: str | Path, sha256: str | None = None) -> None:
     _compare(path, path, found, sha256)
     if _known_sum(path, sha256) is None:
         _record(path, found)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what a killed download of the same file had written."""
-    for left in path.parent.glob(f".*.{glob.escape(path.name)}"):
-        writer = left.name.split(".")[1]
-        if writer.isdigit() and not psutil.pid_exists(int(writer)):
-            left.unlink()
 
 
 def lock_of(path: Path) -> Path:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from sharedim.errors import StorageError
 
@@ -17,7 +21,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     The temporary name keeps the suffixes, which some writers go by. When the block fails, the
     temporary file is removed and whatever was at ``path`` stays as it was. The content is on the
-    disk before it gets its name, so that a power cut leaves the old file or the new.
+    disk before it gets its name, so that a power cut leaves the old file or the new. What a killed
+    process had begun to write there is removed.
 
     Parameters
     ----------
@@ -35,9 +40,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         If the disk is full, the folder cannot be written, or anything else the system refuses.
     """
     path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -50,6 +56,35 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(path: str | Path) -> Iterator[Path]:
+    """Give an empty folder beside ``path`` while the block runs; one of a killed process is removed."""
+    unpacked = Path(path).with_name(f"{Path(path).name}.unpacked")
+    folder = _temporary(unpacked)
+    _sweep(unpacked)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{os.getpid()}.{path.name}")
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes that are no more had begun to write in place of a file."""
+    for left in path.parent.glob(f".*.{glob.escape(path.name)}"):
+        writer = left.name.removesuffix(f".{path.name}").removeprefix(".")
+        if not writer.isdigit() or psutil.pid_exists(int(writer)):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, content: dict) -> None:

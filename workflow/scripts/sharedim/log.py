@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sharedim.errors import InputError, StorageError
+from sharedim.processes import end_with_snakemake
 
 # The logger of `sharedim.progress`.
 PROGRESS = "sharedim.progress"
@@ -20,7 +21,8 @@ def job(log: str | Path, name: str) -> Iterator[logging.Logger]:
     """Log a job from start to end and turn its errors into what a person needs.
 
     An input that cannot be used, or a file that cannot be written, ends the job with its one
-    sentence; any other error with its traceback in the log and one line on the terminal.
+    sentence; any other error with its traceback in the log and one line on the terminal. The job
+    ends with the Snakemake that started it.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ def job(log: str | Path, name: str) -> Iterator[logging.Logger]:
         terminal.addFilter(lambda record: record.name != PROGRESS)
 
     started = time.monotonic()
+    end_with_snakemake()
     try:
         yield logger
     except (InputError, StorageError) as error:

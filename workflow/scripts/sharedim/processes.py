@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -59,11 +60,12 @@ def alone(lock: Path, patience: float = PATIENCE) -> Iterator[None]:
         held.release()
 
 
+@cache
 def end_with_snakemake() -> None:
     """End this process as soon as one of the Snakemake processes that started it is gone.
 
     A Snakemake that is killed cannot end its jobs; left alone they would train on beside those of
-    the next run. Outside Snakemake nothing is watched.
+    the next run. Outside Snakemake nothing is watched, and nothing is watched twice.
     """
     watched = [parent for parent in psutil.Process().parents() if _is_snakemake(parent)]
     if watched:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from gzip import GzipFile
 from pathlib import Path
 
 import pandas as pd
@@ -31,8 +33,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table atomically, compressed when the name ends in .gz; missing values are empty."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.8g")
+    with replacing(path) as temporary, temporary.open("wb") as file, ExitStack() as packing:
+        if Path(path).suffix == ".gz":
+            # Without a time and the temporary name, so that equal tables are equal files.
+            file = packing.enter_context(GzipFile(filename="", mode="wb", fileobj=file, mtime=0))
+        table.to_csv(file, sep="\t", index=False, float_format="%.8g")
 
 
 def read_labels(path: str | Path, columns: list[str]) -> pd.DataFrame:

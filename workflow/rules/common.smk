@@ -96,9 +96,14 @@ def memory_of_features(wildcards, input, attempt):
     return attempt * round(2000 + 10 * input.size_mb)
 
 
+def growing(number):
+    """Return a function that gives so much of a resource, and as much more at each attempt."""
+    return lambda wildcards, attempt: attempt * number
+
+
 def hours(number):
     """Return a function that gives so many hours, in minutes, and more at each attempt."""
-    return lambda wildcards, attempt: attempt * number * 60
+    return growing(number * 60)
 
 
 def options_of(wildcards, names):

@@ -28,8 +28,8 @@ rule plot_figures:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=code_hash("figures.py", "tables.py"),
     script:
@@ -56,8 +56,8 @@ rule write_report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=code_hash(
             "__init__.py",

@@ -18,9 +18,10 @@ SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 
 def launch_directory():
     """Return where the command was typed, which `--directory` makes Snakemake leave."""
-    if workflow.overwrite_workdir is None:
+    # Jobs on a cluster are started in the working directory itself and inherit the answer.
+    inherited = os.environ.get("SHAREDIM_LAUNCHED_FROM")
+    if inherited is None and workflow.overwrite_workdir is None:
         return Path.cwd()
-    # Jobs on a cluster are started elsewhere and inherit the answer.
     typed_in = os.environ.get("PWD", os.getcwd())
     return Path(os.environ.setdefault("SHAREDIM_LAUNCHED_FROM", typed_in))
 

@@ -3,12 +3,13 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: help run test check lint format bench bench-gpu bench-recipes calibrate clean
+.PHONY: help run test slurm-test check lint format bench bench-gpu bench-recipes calibrate clean
 
 help:
 	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
 	@echo "make check FILE=cells.h5mu   what the workflow sees in a file, and what it would run"
 	@echo "make test    every check and test"
+	@echo "make slurm-test   the workflow on a real Slurm, started here for it; needs root and apt"
 	@echo "make lint    the checks alone"
 	@echo "make format  let ruff and snakefmt format the code"
 	@echo "make bench   time training against a plain loop, as ratios within one run, and preprocessing"
@@ -30,6 +31,10 @@ check: .venv/ready
 
 test: lint
 	$(BIN)/pytest
+
+# Installs slurm-wlm and munge where they are missing; where it cannot, says so and is content.
+slurm-test: .venv/test-ready
+	tests/slurm/run.sh
 
 lint: .venv/test-ready
 	$(BIN)/ruff check .

@@ -66,6 +66,25 @@ def test_the_gpu_profile_runs_as_many_jobs_as_there_are_gpus(checkout):
     assert set(asking) == {"train_encoders", "score_models"}
 
 
+def test_jobs_of_a_cluster_name_their_memory_and_run_time(checkout):
+    plan = checkout.snakemake(
+        "-n", "--workflow-profile", "workflow/profiles/slurm",
+        "--default-resources", "slurm_partition=large", "--config", "dataset=bmcite",
+    )  # fmt: skip
+    assert plan.code == 0, plan.text
+    asked = re.findall(
+        r"^(?:rule|checkpoint) (\w+):\n(?:    .*\n)*?    resources: (.*)", plan.text, re.M
+    )
+    assert len(asked) == sum(plan.jobs.values())
+    named = {rule: set(re.findall(r"(\w+)=", resources)) for rule, resources in asked}
+    silent = {rule for rule, names in named.items() if not {"mem_mb", "runtime"} <= names}
+    # These run where Snakemake does.
+    assert silent == {"all", "download_cells"}
+    assert all("slurm_partition" in names for names in named.values())
+    # No GPU is asked for unless a person says so.
+    assert not any("gpu" in names for names in named.values())
+
+
 def test_both_entries_plan_the_same_jobs(checkout):
     root, catalogue = checkout.snakemake("-n"), checkout.snakemake("-n", "-s", "workflow/Snakefile")
     assert catalogue.code == 0, catalogue.text

@@ -18,9 +18,10 @@ SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 
 def launch_directory():
     """Return where the command was typed, which `--directory` makes Snakemake leave."""
-    if workflow.overwrite_workdir is None:
+    # Jobs on a cluster are started in the working directory itself and inherit the answer.
+    inherited = os.environ.get("SHAREDIM_LAUNCHED_FROM")
+    if inherited is None and workflow.overwrite_workdir is None:
         return Path.cwd()
-    # Jobs on a cluster are started elsewhere and inherit the answer.
     typed_in = os.environ.get("PWD", os.getcwd())
     return Path(os.environ.setdefault("SHAREDIM_LAUNCHED_FROM", typed_in))
 
@@ -96,9 +97,14 @@ def memory_of_features(wildcards, input, attempt):
     return attempt * round(2000 + 10 * input.size_mb)
 
 
+def growing(number):
+    """Return a function that gives so much of a resource, and as much more at each attempt."""
+    return lambda wildcards, attempt: attempt * number
+
+
 def hours(number):
     """Return a function that gives so many hours, in minutes, and more at each attempt."""
-    return lambda wildcards, attempt: attempt * number * 60
+    return growing(number * 60)
 
 
 def options_of(wildcards, names):

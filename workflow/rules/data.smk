@@ -5,6 +5,11 @@ dataset, `simulated.h5mu` and `check.json`.
 """
 
 
+# Where Snakemake itself runs, since a cluster's nodes may not reach the network.
+localrules:
+    download_cells,
+
+
 rule download_cells:
     output:
         # Kept when the rule runs again, so that nothing is downloaded twice.
@@ -30,7 +35,7 @@ rule convert_cells:
         "../../envs/cells.yaml"
     resources:
         mem_mb=memory_of_reading,
-        runtime=60,
+        runtime=growing(60),
     params:
         code=code_hash(
             "catalogue.py",
@@ -59,8 +64,8 @@ rule simulate_cells:
     conda:
         "../../envs/cells.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         simulation=simulation_of,
         code=code_hash("simulate.py"),
@@ -82,7 +87,7 @@ rule check_cells:
         "../../envs/cells.yaml"
     resources:
         mem_mb=memory_of_reading,
-        runtime=20,
+        runtime=growing(20),
     params:
         reading=reading_of,
         splitting=splitting_of,

@@ -72,8 +72,8 @@ checkpoint choose_dims:
     conda:
         "../../envs/evaluate.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         contrastive=CONTRASTIVE,
         dims=config["dims"],
@@ -110,8 +110,8 @@ rule collect_scores:
     conda:
         "../../envs/evaluate.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=code_hash(
             "cell_types.py",
@@ -147,8 +147,8 @@ rule find_saturation:
     conda:
         "../../envs/evaluate.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         contrastive=CONTRASTIVE,
         code=code_hash("answer.py", "saturation.py", "shared_dimension.py", "tables.py"),

@@ -26,7 +26,7 @@ rule preprocess_cells:
     threads: 1
     resources:
         mem_mb=memory_of_reading,
-        runtime=60,
+        runtime=growing(60),
     params:
         reading=reading_of,
         splitting=splitting_of,

@@ -30,8 +30,8 @@ rule plot_figures:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=code_hash("figures.py", "tables.py"),
     script:
@@ -57,8 +57,8 @@ rule record_provenance:
     conda:
         "../../envs/evaluate.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         configuration=configuration_of,
         code=code_hash("checkpoints.py", "provenance.py"),
@@ -88,8 +88,8 @@ rule write_report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=code_hash(
             "__init__.py",

@@ -11,8 +11,14 @@ COLUMNS = ("JobId", "JobState", "MinMemoryNode", "TimeLimit", "JOB_GRES", "Comme
 
 def pytest_configure(config):
     config.stash[TRANSCRIPT] = []
-    # A time limit from outside must not leave a Slurm behind.
-    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by a signal"))
+    signal.signal(signal.SIGTERM, end_in_order)
+
+
+def end_in_order(*_):
+    """End the tests, so that a time limit from outside leaves no Slurm behind."""
+    # make and timeout both send this; the second must not cut off the clearing up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pytest.exit("ended by a signal")
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,11 @@ def started(checkout: Checkout, *arguments: str, cwd: Path | None = None) -> Ite
         finally:
             if process.poll() is None:
                 process.terminate()
-                process.wait()
+                try:
+                    process.wait(timeout=20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
 
 
 def submit(checkout: Checkout, *arguments: str, cwd: Path | None = None) -> Run:

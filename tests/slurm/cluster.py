@@ -163,8 +163,8 @@ class Cluster:
             going = [job["JobId"] for job in jobs if job["JobState"] in STILL_GOING]
             if going:
                 ask("scancel", *going)
-                states = lambda: {job["JobState"] for job in self.jobs()}  # noqa: E731
-                wait_for("the last jobs to end", lambda: not states() & STILL_GOING)
+            # A cancelled job is in the queue for as long as its processes are being killed.
+            wait_for("the last jobs to end", lambda: not ask("squeue", "--noheader"))
             return self.jobs()
         finally:
             for program in ("slurmd", "slurmctld", "munged"):

@@ -18,6 +18,7 @@ configfile: CONFIGURATION
 
 include: "workflow/rules/library.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/train.smk"

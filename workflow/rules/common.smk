@@ -85,28 +85,6 @@ def inside_of(wildcards):
     ]
 
 
-def memory_of_reading(wildcards, input, attempt):
-    """Return memory in MB for reading cells: files may be packed or not, so more at each attempt."""
-    return attempt * (
-        4000 + 8 * sum(Path(file).stat().st_size for file in input) // 10**6
-    )
-
-
-def memory_of_features(wildcards, input, attempt):
-    """Return memory in MB for training and scoring, which read features: more at each attempt."""
-    return attempt * round(2000 + 10 * input.size_mb)
-
-
-def growing(number):
-    """Return a function that gives so much of a resource, and as much more at each attempt."""
-    return lambda wildcards, attempt: attempt * number
-
-
-def hours(number):
-    """Return a function that gives so many hours, in minutes, and more at each attempt."""
-    return growing(number * 60)
-
-
 def options_of(wildcards, names):
     """Return some of a dataset's options."""
     return {name: DATASETS[wildcards.dataset].get(name) for name in names}

@@ -27,7 +27,7 @@ rule score_models:
     threads: 1
     resources:
         mem_mb=memory_of_features,
-        runtime=hours(6),
+        runtime=time_of_scoring,
     params:
         code=code_hash(
             "cca.py",

@@ -27,7 +27,7 @@ rule train_encoders:
     threads: 1
     resources:
         mem_mb=memory_of_features,
-        runtime=hours(12),
+        runtime=time_of_training,
     params:
         seeds=seeds_of,
         dimension_every=config["dimension_every"],
@@ -79,7 +79,7 @@ rule fit_baselines:
     threads: 1
     resources:
         mem_mb=memory_of_features,
-        runtime=hours(4),
+        runtime=growing(240),
     params:
         seeds=seeds_of,
         dims=dims_fitted,

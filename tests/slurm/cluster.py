@@ -127,14 +127,8 @@ class Cluster:
     def end(self, program: str) -> None:
         """End one daemon, and wait until it is gone."""
         daemon = self.daemons.pop(program, None)
-        if daemon is None:
-            return
-        daemon.terminate()
-        try:
-            daemon.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            daemon.kill()
-            daemon.wait()
+        if daemon is not None:
+            end_process(daemon, seconds=15)
 
     @contextmanager
     def without_gpu(self) -> Iterator[None]:
@@ -171,6 +165,16 @@ class Cluster:
                 self.end(program)
             take_settings_away()
             shutil.rmtree(self.run)
+
+
+def end_process(process: subprocess.Popen, seconds: float) -> None:
+    """Ask a process to end, and kill it where it has not in so many seconds."""
+    process.terminate()
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def ask(*command: str) -> str:

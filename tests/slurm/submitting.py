@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from checkout import SNAKEMAKE, Checkout, Run
+from cluster import end_process
 
 LONGEST_RUN = 600
 
@@ -52,12 +53,7 @@ def started(checkout: Checkout, *arguments: str, cwd: Path | None = None) -> Ite
             yield StartedRun(process, Path(output.name))
         finally:
             if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(timeout=20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                end_process(process, seconds=20)
 
 
 def submit(checkout: Checkout, *arguments: str, cwd: Path | None = None) -> Run:

@@ -141,15 +141,21 @@ def models_of(wildcards):
     )
 
 
-def all_models_of(wildcards):
-    """Return the models of every recipe, those that the grid is refined by among them."""
+def blocks_of(wildcards, recipes, ending):
+    """Return a file of every block of some recipes, at all output dimensions."""
     return collect(
-        "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
+        "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.{ending}",
         dataset=wildcards.dataset,
-        recipe=config["recipes"],
+        recipe=recipes,
         dim=[dim for part in ("", REFINED) for dim in dims_of(wildcards, part)],
         seeds=SEED_BLOCKS,
+        ending=ending,
     )
+
+
+def all_models_of(wildcards):
+    """Return the models of every recipe, those that the grid is refined by among them."""
+    return blocks_of(wildcards, config["recipes"], "safetensors")
 
 
 def configuration_of(wildcards):
@@ -179,10 +185,4 @@ def scores_of(ending):
 
 def histories_of(wildcards):
     """Return the training histories of every recipe that is trained."""
-    return collect(
-        "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.history.tsv",
-        dataset=wildcards.dataset,
-        recipe=CONTRASTIVE,
-        dim=[dim for part in ("", REFINED) for dim in dims_of(wildcards, part)],
-        seeds=SEED_BLOCKS,
-    )
+    return blocks_of(wildcards, CONTRASTIVE, "history.tsv")

@@ -45,6 +45,7 @@ rule score_models:
             "probes.py",
             "quantities.py",
             "recipes.py",
+            "representations.py",
             "retrieval.py",
             "scoring.py",
             "shared.py",

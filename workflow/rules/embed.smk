@@ -115,3 +115,61 @@ rule examine_chosen:
         ),
     script:
         "../scripts/examine_chosen.py"
+
+
+rule embed_cells:
+    input:
+        cells=cells_of,
+        inside=inside_of,
+        model="<results>/{dataset}/model.safetensors",
+    output:
+        embeddings="<results>/{dataset}/embeddings.h5mu",
+        table="<results>/{dataset}/embedding.tsv.gz",
+    log:
+        "<logs>/{dataset}/embed_cells.log",
+    benchmark:
+        "<benchmarks>/{dataset}/embed_cells.tsv"
+    conda:
+        "../../envs/embed.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_of_reading,
+        runtime=growing(120),
+    params:
+        reading=reading_of,
+        code=code_hash(EMBED_HERE),
+    script:
+        "../scripts/embed_cells.py"
+
+
+# What a person asks for by name: snakemake --cores all project --config new=cells.h5mu
+rule project:
+    input:
+        projections,
+
+
+rule project_cells:
+    input:
+        cells=new_cells,
+        model=model_for_new_cells,
+    output:
+        cells="<results>/projected/{new}/cells.h5mu",
+        table="<results>/projected/{new}/cells.tsv.gz",
+        matches="<results>/projected/{new}/matches.tsv.gz",
+        summary="<results>/projected/{new}/summary.json",
+    log:
+        "<logs>/projected/{new}/project_cells.log",
+    benchmark:
+        "<benchmarks>/projected/{new}/project_cells.tsv"
+    conda:
+        "../../envs/embed.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_of_reading,
+        runtime=growing(120),
+    params:
+        reading=reading_of_new_cells,
+        missing_features=config["missing_features"],
+        code=code_hash(PROJECT_HERE),
+    script:
+        "../scripts/project_cells.py"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from safetensors import SafetensorError
 
-from sharedim.checkpoints import ModelBlock, read_block
+from sharedim.checkpoints import ModelBlock, read_block, read_making
 from sharedim.conditional import Answers, ask
 from sharedim.devices import choose_device
 from sharedim.errors import InputError
@@ -33,7 +33,7 @@ MISSING_FEATURES = 0.2
 
 @dataclass(frozen=True)
 class Embedding:
-    """AnyCells in the shared space.
+    """Cells in the shared space.
 
     Attributes
     ----------
@@ -121,6 +121,11 @@ class Model:
         """What is done to protein counts."""
         return self.projections["prot"].transform
 
+    @property
+    def batch_corrected(self) -> bool:
+        """Whether Harmony corrected the features for the batch."""
+        return any(projection.batch_corrected for projection in self.projections.values())
+
     @cached_property
     def projections(self) -> dict[str, Projection]:
         """The preprocessing of both modalities."""
@@ -162,8 +167,14 @@ class Model:
         Raises
         ------
         InputError
-            If the file cannot be used, or too many features are missing.
+            If the file cannot be used, too many features are missing, or Harmony corrected the
+            model's features for the batch, which it cannot do for other cells.
         """
+        if self.batch_corrected:
+            raise InputError(
+                f"the features of {self.dataset} were corrected for the batch by Harmony, which has no "
+                "correction for other cells; make a model with harmony=false"
+            )
         cells = self._read(cells)
         tables: dict[str, pd.DataFrame | None] = dict.fromkeys(MODALITIES)
         missing = {}
@@ -182,7 +193,7 @@ class Model:
                 missing[modality] = matched.missing
                 found = self._encode(modality, projection.project(matched))
                 found[cells.empty[modality]] = np.nan
-                tables[modality] = self._table(found, data.obs_names)
+                tables[modality] = self.as_table(found, data.obs_names)
         return Embedding(**tables, missing=missing)
 
     def match(
@@ -203,22 +214,7 @@ class Model:
             Long: ``cell``, the ``modality`` that was asked with, ``place`` (1 is the best),
             ``match`` (the reference cell) and its ``probability`` among all reference cells.
         """
-        names = np.array(self.block.header["cells"], dtype=object)
-        tables = []
-        for modality, (index, answers) in self.answers(self._embedded(cells), best=best).items():
-            places = answers.matches.shape[1]
-            tables.append(
-                pd.DataFrame(
-                    {
-                        "cell": np.repeat(index.to_numpy(), places),
-                        "modality": modality,
-                        "place": np.tile(np.arange(1, places + 1), len(index)),
-                        "match": names[answers.matches.ravel()],
-                        "probability": answers.probabilities.ravel(),
-                    }
-                )
-            )
-        return pd.concat(tables, ignore_index=True)
+        return self.matches_from(self.answers(self._embedded(cells), best=best))
 
     def transfer(self, cells: str | Path | MuData | AnyCells | Embedding) -> pd.DataFrame:
         """Give cells the types of the reference cells whose other modality fits them.
@@ -317,6 +313,25 @@ class Model:
             )
         return found
 
+    def matches_from(self, found: dict[str, tuple[pd.Index, Answers]]) -> pd.DataFrame:
+        """Return matches from `answers`, as `match` gives them."""
+        names = np.array(self.block.header["cells"], dtype=object)
+        tables = []
+        for modality, (index, answers) in found.items():
+            places = answers.matches.shape[1]
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "cell": np.repeat(index.to_numpy(), places),
+                        "modality": modality,
+                        "place": np.tile(np.arange(1, places + 1), len(index)),
+                        "match": names[answers.matches.ravel()],
+                        "probability": answers.probabilities.ravel(),
+                    }
+                )
+            )
+        return pd.concat(tables, ignore_index=True)
+
     def labels_from(self, found: dict[str, tuple[pd.Index, Answers]]) -> pd.DataFrame:
         """Return labels and their probabilities from `answers`, as `transfer` gives them."""
         columns = {}
@@ -344,7 +359,8 @@ class Model:
         encoded = representations(self.block, 0, modality, components)
         return unit_length(encoded) if self.cosine else encoded
 
-    def _table(self, found: np.ndarray, cells: pd.Index) -> pd.DataFrame:
+    def as_table(self, found: np.ndarray, cells: pd.Index) -> pd.DataFrame:
+        """Return representations as a table of cells and shared dimensions."""
         return pd.DataFrame(found, cells, [f"shared_{place}" for place in range(1, self.dim + 1)])
 
     def _embedded(self, cells: str | Path | MuData | AnyCells | Embedding) -> Embedding:
@@ -358,6 +374,12 @@ class Model:
             return cells
         known = {name: projection.names for name, projection in self.projections.items()}
         return read_cells(cells, protein_transform=self.protein_transform, known=known)
+
+
+def is_there(path: str | Path) -> bool:
+    """Tell whether a model file holds a model: not where nothing shared was found."""
+    header, _ = read_making(path)
+    return header.get("status") == "ok"
 
 
 def load(path: str | Path) -> Model:

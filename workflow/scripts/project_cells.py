@@ -1,0 +1,37 @@
+"""Take new cells into the shared space of a model."""
+
+import torch
+
+from sharedim.annotation import annotate
+from sharedim.embedding import describe_new_cells, summary_of
+from sharedim.files import write_json
+from sharedim.log import job
+from sharedim.model import load
+from sharedim.tables import write_table
+from sharedim.unpaired import read_cells
+from sharedim.user_object import open_object, write_object
+
+
+def main():
+    given, output, params = snakemake.input, snakemake.output, snakemake.params
+    torch.set_num_threads(snakemake.threads)
+    with job(snakemake.log[0], f"project {snakemake.wildcards.new}") as logger:
+        model = load(given.model)
+        known = {name: projection.names for name, projection in model.projections.items()}
+        names = {key: params.reading[key] for key in ("rna_modality", "protein_modality")}
+        opened = open_object(given.cells, known=known, **names)
+        cells = read_cells(
+            given.cells, known=known, protein_transform=model.protein_transform, **params.reading
+        )
+        results, found = describe_new_cells(model, cells, missing_features=params.missing_features)
+        summary = summary_of(model, results)
+        logger.info(summary["sentence"])
+        for note in annotate(opened, results).notes:
+            logger.warning(note)
+        write_object(output.cells, opened.data)
+        write_table(output.table, results.columns.rename_axis("cell").reset_index())
+        write_table(output.matches, model.matches_from(found))
+        write_json(output.summary, summary)
+
+
+main()

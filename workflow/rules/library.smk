@@ -44,6 +44,7 @@ LIBRARY = {
         "likelihood.py",
         "log.py",
         "losses.py",
+        "modalities.py",
         "neighbours.py",
         "padding.py",
         "parallel.py",

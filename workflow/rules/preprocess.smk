@@ -37,6 +37,7 @@ rule preprocess_cells:
             "formats.py",
             "holdout.py",
             "io.py",
+            "modalities.py",
             "preprocess.py",
             "seurat.py",
             "splits.py",

@@ -12,6 +12,7 @@ LIBRARY = {
     file: Path(workflow.source_path(f"../scripts/sharedim/{file}"))
     for file in (
         "__init__.py",
+        "annotation.py",
         "answer.py",
         "baselines.py",
         "catalogue.py",
@@ -64,6 +65,7 @@ LIBRARY = {
         "seurat.py",
         "shared.py",
         "shared_dimension.py",
+        "shared_space.py",
         "simulate.py",
         "slots.py",
         "splits.py",
@@ -74,6 +76,8 @@ LIBRARY = {
         "training.py",
         "transforms.py",
         "unpacking.py",
+        "unpaired.py",
+        "user_object.py",
     )
 }
 BESIDE_SCRIPTS = str(LIBRARY["__init__.py"].parents[1])

@@ -70,18 +70,38 @@ def open_cells(source: str | Path | list[str]) -> CellFile:
             return open_cells(source[0])
         return _open_pair([Path(path) for path in source])
     path = Path(source)
+    openers = {
+        "10x folder": _open_10x_folder,
+        "10x h5": _open_10x_h5,
+        "Seurat": _open_seurat,
+        "h5ad": _open_h5ad,
+        "h5mu": _open_h5mu,
+    }
+    return openers[format_of(path)](path)
+
+
+def format_of(path: Path) -> str:
+    """Recognise the format of a file or folder by what is in it.
+
+    Returns
+    -------
+    str
+        ``"10x folder"``, ``"10x h5"``, ``"Seurat"``, ``"h5ad"`` or ``"h5mu"``.
+
+    Raises
+    ------
+    InputError
+        As `open_cells`.
+    """
     _require_readable(path)
     if path.is_dir():
-        return _open_10x_folder(path)
+        return "10x folder"
     if path.suffix.lower() in R_ENDINGS:
-        return _open_seurat(path)
+        return "Seurat"
     groups = _groups_of(path)
-    if "mod" in groups:
-        return _open_h5mu(path)
-    if {"obs", "var"} <= groups:
-        return _open_h5ad(path)
-    if "matrix" in groups:
-        return _open_10x_h5(path)
+    for name, needed in (("h5mu", {"mod"}), ("h5ad", {"obs", "var"}), ("10x h5", {"matrix"})):
+        if needed <= groups:
+            return name
     raise InputError(
         f"{path}: HDF5 of no known kind (found {', '.join(sorted(groups)) or 'nothing'}); needed is "
         f"{FORMATS}"
@@ -140,7 +160,8 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].strip()
 
 
-def _table(path: Path, element: str) -> pd.DataFrame:
+def read_table(path: Path, element: str) -> pd.DataFrame:
+    """Read a table of an AnnData or MuData file, its index as text."""
     table = _read(path, element)
     if not isinstance(table, pd.DataFrame):
         raise InputError(
@@ -171,10 +192,10 @@ def _same_features(group: h5py.Group) -> bool:
 
 def _modality(path: Path, group: str) -> Modality:
     """Return a modality in AnnData's layout."""
-    var = _table(path, f"{group}/var")
+    var = read_table(path, f"{group}/var")
     column = next((name for name in FEATURE_TYPE_COLUMNS if name in var), None)
     return Modality(
-        _table(path, f"{group}/obs"),
+        read_table(path, f"{group}/obs"),
         var.index,
         _layers(path, group),
         None if column is None else var[column].astype(str).to_numpy(),
@@ -190,7 +211,7 @@ def _open_h5mu(path: Path) -> CellFile:
     return CellFile(
         str(path),
         modalities,
-        _table(path, "obs") if "obs" in top else pd.DataFrame(),
+        read_table(path, "obs") if "obs" in top else pd.DataFrame(),
         _read(path, "uns/simulation") if simulated else None,
     )
 

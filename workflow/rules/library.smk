@@ -12,6 +12,7 @@ LIBRARY = {
     file: Path(workflow.source_path(f"../scripts/sharedim/{file}"))
     for file in (
         "__init__.py",
+        "annotation.py",
         "answer.py",
         "baselines.py",
         "catalogue.py",
@@ -30,6 +31,7 @@ LIBRARY = {
         "dimension.py",
         "download.py",
         "draws.py",
+        "embedding.py",
         "encoders.py",
         "engine.py",
         "errors.py",
@@ -47,6 +49,7 @@ LIBRARY = {
         "likelihood.py",
         "log.py",
         "losses.py",
+        "modalities.py",
         "model.py",
         "neighbours.py",
         "padding.py",
@@ -71,6 +74,7 @@ LIBRARY = {
         "seurat.py",
         "shared.py",
         "shared_dimension.py",
+        "shared_space.py",
         "simulate.py",
         "slots.py",
         "splits.py",
@@ -81,6 +85,8 @@ LIBRARY = {
         "training.py",
         "transforms.py",
         "unpacking.py",
+        "unpaired.py",
+        "user_object.py",
     )
 }
 BESIDE_SCRIPTS = str(LIBRARY["__init__.py"].parents[1])

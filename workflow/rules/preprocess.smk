@@ -41,6 +41,7 @@ rule preprocess_cells:
             "formats.py",
             "holdout.py",
             "io.py",
+            "modalities.py",
             "preprocess.py",
             "projection.py",
             "seurat.py",

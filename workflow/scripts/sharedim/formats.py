@@ -24,6 +24,7 @@ from sharedim.errors import InputError
 from sharedim.modalities import (
     PROTEIN,
     RNA,
+    UNNAMED,
     USUAL_NAMES,
     CellFile,
     Matrix,
@@ -39,8 +40,6 @@ FORMATS = (
 GENES = "Gene Expression"
 GZIP = b"\x1f\x8b"
 R_ENDINGS = (".rds", ".rda", ".rdata")
-# The modality of a file that does not say what it holds.
-UNNAMED = "unnamed"
 FEATURE_TYPE_COLUMNS = ("feature_types", "feature_type", "modality")
 # Where totalVI's users keep the proteins of a .h5ad.
 PROTEIN_TABLES = ("protein_expression", "protein_counts", "proteins", "protein", "adt")

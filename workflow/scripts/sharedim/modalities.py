@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from mudata import MuData
 from scipy import sparse
 
 from sharedim import checks
@@ -20,6 +21,8 @@ RNA, PROTEIN = "rna", "prot"
 IN_WORDS = {RNA: "RNA", PROTEIN: "protein"}
 # The option that names a modality where its name is unusual.
 OPTIONS = {RNA: "rna_modality", PROTEIN: "protein_modality"}
+# The modality of a file that does not say what it holds.
+UNNAMED = "unnamed"
 USUAL_NAMES = {
     RNA: ("rna", "gex", "geneexpression", "transcriptome"),
     PROTEIN: ("prot", "protein", "proteins", "adt", "ab", "antibodycapture"),
@@ -86,6 +89,20 @@ class CellFile:
     obs: pd.DataFrame = field(default_factory=pd.DataFrame)
     simulation: object = None
     unpaired: str = ""
+
+
+def in_memory(data: MuData | AnnData) -> CellFile:
+    """Return an object as if it had been opened from a file."""
+    parts = data.mod if isinstance(data, MuData) else {UNNAMED: data}
+    modalities = {
+        name: Modality(one.obs, one.var_names, _layers_of(one)) for name, one in parts.items()
+    }
+    return CellFile("the object given", modalities, data.obs)
+
+
+def _layers_of(data: AnnData) -> dict[str, Callable[[], Matrix]]:
+    layers = {name: functools.partial(data.layers.__getitem__, name) for name in data.layers}
+    return {"X": lambda: data.X, **layers}
 
 
 def by_feature_type(where: str, whole: Modality, *, unpaired: str = "") -> CellFile:

@@ -22,6 +22,7 @@ from sharedim.reference import KIND, OTHER, reference_values
 from sharedim.representations import compares_by_cosine, representations
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
     from sharedim.unpaired import AnyCells
@@ -144,7 +145,7 @@ class Model:
 
     def embed(
         self,
-        cells: str | Path | MuData | AnyCells,
+        cells: str | Path | MuData | AnnData | AnyCells,
         *,
         missing_features: float = MISSING_FEATURES,
     ) -> Embedding:
@@ -154,9 +155,9 @@ class Model:
 
         Parameters
         ----------
-        cells : path-like, MuData or AnyCells
+        cells : path-like, MuData, AnnData or AnyCells
             Raw counts of RNA, of protein or of both: a file of any format that the workflow reads,
-            an object as `mudata.read_h5mu` gives it, or what `sharedim.unpaired.read_cells` read.
+            an object as `mudata.read_h5mu` or `anndata.read_h5ad` gives it, or what `sharedim.unpaired.read_cells` read.
         missing_features : float
             Largest share of the genes, or of the proteins, that may be missing.
 
@@ -197,13 +198,13 @@ class Model:
         return Embedding(**tables, missing=missing)
 
     def match(
-        self, cells: str | Path | MuData | AnyCells | Embedding, *, best: int = 5
+        self, cells: str | Path | MuData | AnnData | AnyCells | Embedding, *, best: int = 5
     ) -> pd.DataFrame:
         """Find the reference cells whose other modality fits each cell best.
 
         Parameters
         ----------
-        cells : path-like, MuData, AnyCells or Embedding
+        cells : path-like, MuData, AnnData, AnyCells or Embedding
             As `embed` takes or gives them.
         best : int
             How many matches of each cell.
@@ -216,12 +217,12 @@ class Model:
         """
         return self.matches_from(self.answers(self._embedded(cells), best=best))
 
-    def transfer(self, cells: str | Path | MuData | AnyCells | Embedding) -> pd.DataFrame:
+    def transfer(self, cells: str | Path | MuData | AnnData | AnyCells | Embedding) -> pd.DataFrame:
         """Give cells the types of the reference cells whose other modality fits them.
 
         Parameters
         ----------
-        cells : path-like, MuData, AnyCells or Embedding
+        cells : path-like, MuData, AnnData, AnyCells or Embedding
             As `embed` takes or gives them.
 
         Returns
@@ -233,13 +234,13 @@ class Model:
         return self.labels_from(self.answers(self._embedded(cells)))
 
     def predict(
-        self, cells: str | Path | MuData | AnyCells | Embedding, modality: str = "prot"
+        self, cells: str | Path | MuData | AnnData | AnyCells | Embedding, modality: str = "prot"
     ) -> Prediction:
         """Predict one modality of cells from the other.
 
         Parameters
         ----------
-        cells : path-like, MuData, AnyCells or Embedding
+        cells : path-like, MuData, AnnData, AnyCells or Embedding
             As `embed` takes or gives them.
         modality : str
             ``"prot"`` predicts proteins from RNA, ``"rna"`` genes from protein.
@@ -363,15 +364,21 @@ class Model:
         """Return representations as a table of cells and shared dimensions."""
         return pd.DataFrame(found, cells, [f"shared_{place}" for place in range(1, self.dim + 1)])
 
-    def _embedded(self, cells: str | Path | MuData | AnyCells | Embedding) -> Embedding:
+    def _embedded(self, cells: str | Path | MuData | AnnData | AnyCells | Embedding) -> Embedding:
         return cells if isinstance(cells, Embedding) else self.embed(cells)
 
-    def _read(self, cells: str | Path | MuData | AnyCells) -> AnyCells:
+    def _read(self, cells: str | Path | MuData | AnnData | AnyCells) -> AnyCells:
         # Reading files takes seconds to import; what was read already needs none of it.
+        from anndata import AnnData
+        from mudata import MuData
+
+        from sharedim.modalities import in_memory
         from sharedim.unpaired import AnyCells, read_cells
 
         if isinstance(cells, AnyCells):
             return cells
+        if isinstance(cells, MuData | AnnData):
+            cells = in_memory(cells)
         known = {name: projection.names for name, projection in self.projections.items()}
         return read_cells(cells, protein_transform=self.protein_transform, known=known)
 

@@ -13,13 +13,14 @@ from anndata import AnnData
 from sharedim import checks
 from sharedim.columns import find_batch, find_labels
 from sharedim.errors import InputError
-from sharedim.formats import UNNAMED, open_cells
+from sharedim.formats import open_cells
 from sharedim.io import TRANSFORMED
 from sharedim.modalities import (
     IN_WORDS,
     OPTIONS,
     PROTEIN,
     RNA,
+    UNNAMED,
     CellFile,
     Modality,
     cell_columns,

@@ -18,7 +18,6 @@ from sharedim.errors import InputError
 from sharedim.files import replacing
 from sharedim.formats import (
     FEATURE_TYPE_COLUMNS,
-    UNNAMED,
     format_of,
     open_cells,
     read_table,
@@ -26,6 +25,7 @@ from sharedim.formats import (
 from sharedim.modalities import (
     PROTEIN,
     RNA,
+    UNNAMED,
     CellFile,
     Modality,
     cell_columns,

@@ -78,7 +78,8 @@ class _Writer:
         """Put columns about cells into ``obs``, missing for cells they do not list."""
         _require_cells(columns, self.holder.obs_names)
         for name in columns:
-            self.put("obs", name, storable(columns[name].reindex(self.holder.obs_names)))
+            column = storable(columns[name].reindex(self.holder.obs_names))
+            self.put("obs", name, column.astype("category") if column.dtype == object else column)
 
     def put_table(self, name: str, table: pd.DataFrame) -> None:
         """Put a table with names for its columns into ``obsm``."""

@@ -129,7 +129,12 @@ def write_object(path: str | Path, data: mudata.MuData) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep a modality's own columns in it, as mudata will by itself, and be silent about names."""
-    with mudata.set_options(pull_on_update=False), warnings.catch_warnings():
+    with (
+        mudata.set_options(pull_on_update=False),
+        # Dividing an object would drop these, and their colours.
+        anndata.settings.override(remove_unused_categories=False),
+        warnings.catch_warnings(),
+    ):
         # Genes and proteins share names, which the object bears as it is.
         warnings.filterwarnings("ignore", ".*(var|Variable)[_ ]names are not unique")
         warnings.filterwarnings("ignore", ".*var_names should not be present in different")
@@ -225,7 +230,7 @@ def _assemble(
 
 
 def storable(column: pd.Series) -> pd.Series:
-    """Return a column with values of one type, as a file can hold them; text as a categorical."""
+    """Return a column with values of one type, as a file can hold them."""
     if column.dtype != object:
         return column
     values = pd.api.types.infer_dtype(column, skipna=True)
@@ -233,4 +238,4 @@ def storable(column: pd.Series) -> pd.Series:
         return column.astype("boolean")
     if values in ("integer", "floating", "mixed-integer-float"):
         return pd.to_numeric(column)
-    return column.where(column.isna(), column.astype(str)).astype("category")
+    return column if values == "string" else column.where(column.isna(), column.astype(str))

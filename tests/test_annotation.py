@@ -172,7 +172,7 @@ def test_nothing_of_the_user_is_lost_or_renamed(mosaic, tmp_path):
     opened = open_object(mosaic)
     assert opened.names == {"rna": "gex", "prot": "ADT"}
     assert opened.notes == []
-    assert annotate(opened, results_for(opened)) == []
+    assert annotate(opened, results_for(opened)).notes == []
     write_object(tmp_path / "result.h5mu", opened.data)
     before, after = (read_back(path) for path in (mosaic, tmp_path / "result.h5mu"))
     assert list(after.mod) == ["gex", "ADT", "atac"]
@@ -267,7 +267,7 @@ def test_twice_gives_the_same_and_nothing_of_the_first_is_left(mosaic, tmp_path)
     write_object(tmp_path / "first.h5mu", opened.data)
     again = open_object(tmp_path / "first.h5mu")
     assert "shared_predicted_prot" in again.data.mod["gex"].obsm
-    assert annotate(again, results_for(again)) == []
+    assert annotate(again, results_for(again)).notes == []
     fresh = open_object(mosaic)
     annotate(fresh, results_for(fresh))
     assert "shared_predicted_prot" not in again.data.mod["gex"].obsm
@@ -284,7 +284,7 @@ def predicted_for(opened) -> pd.DataFrame:
 def test_predicted_values_have_the_names_of_their_features(mosaic, tmp_path):
     opened = open_object(mosaic)
     predicted = {"rna": {"shared_predicted_prot": predicted_for(opened)}}
-    [note] = annotate(opened, results_for(opened, predicted=predicted))
+    [note] = annotate(opened, results_for(opened, predicted=predicted)).notes
     assert "a '/' is written as '|'" in note
     write_object(tmp_path / "result.h5mu", opened.data)
     table = read_back(tmp_path / "result.h5mu").mod["gex"].obsm["shared_predicted_prot"]
@@ -302,7 +302,7 @@ def test_names_the_user_has_stay_the_users(mosaic, tmp_path):
     theirs.uns["sharedim"] = "a word"
     write_object(tmp_path / "theirs.h5mu", theirs)
     opened = open_object(tmp_path / "theirs.h5mu")
-    notes = annotate(opened, results_for(opened))
+    notes = annotate(opened, results_for(opened)).notes
     write_object(tmp_path / "result.h5mu", opened.data)
     data = read_back(tmp_path / "result.h5mu")
     assert_same(

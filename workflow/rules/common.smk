@@ -100,6 +100,11 @@ def reading_of(wildcards):
     return options_of(wildcards, configuration.READING_OPTIONS)
 
 
+def reading_of_all_cells(wildcards):
+    """Return how a dataset's file is to be read where no pairs are needed."""
+    return options_of(wildcards, configuration.ALL_CELLS_OPTIONS)
+
+
 def splitting_of(wildcards):
     """Return which test cells are the same for every seed."""
     return options_of(wildcards, configuration.SPLITTING_OPTIONS)

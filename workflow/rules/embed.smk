@@ -136,7 +136,7 @@ rule embed_cells:
         mem_mb=memory_of_reading,
         runtime=growing(120),
     params:
-        reading=reading_of,
+        reading=reading_of_all_cells,
         code=code_hash(
             "annotation.py",
             "cca.py",

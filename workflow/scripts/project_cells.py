@@ -17,11 +17,13 @@ def main():
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"project {snakemake.wildcards.new}") as logger:
         model = load(given.model)
-        known = {name: projection.names for name, projection in model.projections.items()}
         names = {key: params.reading[key] for key in ("rna_modality", "protein_modality")}
-        opened = open_object(given.cells, known=known, **names)
+        opened = open_object(given.cells, known=model.known_features, **names)
         cells = read_cells(
-            given.cells, known=known, protein_transform=model.protein_transform, **params.reading
+            given.cells,
+            known=model.known_features,
+            protein_transform=model.protein_transform,
+            **params.reading,
         )
         results, found = describe_new_cells(model, cells, missing_features=params.missing_features)
         summary = summary_of(model, results)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import mudata
 import numpy as np
@@ -53,6 +54,21 @@ class Results:
     predicted: Mapping[str, Mapping[str, pd.DataFrame]] = field(default_factory=dict)
     provenance: Mapping[str, object] = field(default_factory=dict)
     cosine: bool = True
+
+
+class Annotated(NamedTuple):
+    """What came of putting results in.
+
+    Attributes
+    ----------
+    notes : list of str
+        One sentence for each name that was taken.
+    umaps : dict of str to DataFrame, shape (cells, 2)
+        Coordinates of each modality's cells in the UMAP of both.
+    """
+
+    notes: list[str]
+    umaps: dict[str, pd.DataFrame]
 
 
 class _Writer:
@@ -110,7 +126,7 @@ class _Writer:
         self.put("obsm", UMAP, space.umap)
 
 
-def annotate(opened: UserObject, results: Results, *, seed: int = 0) -> list[str]:
+def annotate(opened: UserObject, results: Results, *, seed: int = 0) -> Annotated:
     """Put results into a user's object, in place.
 
     Each modality gets its representation (``obsm["X_shared"]``), its points in one UMAP of both
@@ -131,8 +147,7 @@ def annotate(opened: UserObject, results: Results, *, seed: int = 0) -> list[str
 
     Returns
     -------
-    list of str
-        One sentence for each name that was taken.
+    Annotated
 
     Raises
     ------
@@ -151,7 +166,7 @@ def annotate(opened: UserObject, results: Results, *, seed: int = 0) -> list[str
     }
     for kind, columns in results.modality_columns.items():
         parts[kind].put_columns(columns)
-    _put_representations(parts, results, seed)
+    umaps = _put_representations(parts, results, seed)
     for kind, tables in results.predicted.items():
         for name, table in tables.items():
             parts[kind].put_table(name, table)
@@ -164,23 +179,28 @@ def annotate(opened: UserObject, results: Results, *, seed: int = 0) -> list[str
         "written": whole.written,
         "written_in": {opened.names[kind]: part.written for kind, part in parts.items()},
     }
-    return notes
+    return Annotated(notes, umaps)
 
 
-def _put_representations(parts: Mapping[str, _Writer], results: Results, seed: int) -> None:
-    """Put each modality's representation, and its points in a picture of both together."""
+def _put_representations(
+    parts: Mapping[str, _Writer], results: Results, seed: int
+) -> dict[str, pd.DataFrame]:
+    """Put each modality's representation, and its points in a picture of both, and return these."""
     points = {
         kind: _aligned(results.representations[kind], parts[kind].holder.obs_names)
         for kind in (RNA, PROTEIN)
         if kind in results.representations
     }
     if not points:
-        return
+        return {}
     together = lay_out(np.concatenate(list(points.values())), cosine=results.cosine, seed=seed)
     ends = np.cumsum([len(own) for own in points.values()])
+    umaps = {}
     for (kind, own), umap in zip(points.items(), np.split(together.umap, ends[:-1]), strict=True):
         parts[kind].put("obsm", REPRESENTATION, own)
         parts[kind].put("obsm", UMAP, umap)
+        umaps[kind] = pd.DataFrame(umap, parts[kind].holder.obs_names)
+    return umaps
 
 
 def _aligned(table: pd.DataFrame, cells: pd.Index) -> np.ndarray:

@@ -33,6 +33,15 @@ NAMES_IN_A_FILE = (
     "hold_out_column",
     "counts_layer",
 )
+# ... where no pairs are needed, ...
+ALL_CELLS_OPTIONS = (
+    "rna_modality",
+    "protein_modality",
+    "labels",
+    "batch",
+    "counts_layer",
+    "protein_transform",
+)
 # What may be said of new cells, whose labels need no names: they are given some.
 NEW_CELLS_OPTIONS = ("rna_modality", "protein_modality", "counts_layer")
 READING_OPTIONS = (*NAMES_IN_A_FILE, "protein_transform", "isotype_controls")

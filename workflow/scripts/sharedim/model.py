@@ -123,6 +123,11 @@ class Model:
         return self.projections["prot"].transform
 
     @property
+    def known_features(self) -> dict[str, pd.Index]:
+        """Names of all genes and proteins of the data it was trained on, by modality."""
+        return {name: pd.Index(projection.names) for name, projection in self.projections.items()}
+
+    @property
     def batch_corrected(self) -> bool:
         """Whether Harmony corrected the features for the batch."""
         return any(projection.batch_corrected for projection in self.projections.values())
@@ -379,8 +384,9 @@ class Model:
             return cells
         if isinstance(cells, MuData | AnnData):
             cells = in_memory(cells)
-        known = {name: projection.names for name, projection in self.projections.items()}
-        return read_cells(cells, protein_transform=self.protein_transform, known=known)
+        return read_cells(
+            cells, protein_transform=self.protein_transform, known=self.known_features
+        )
 
 
 def is_there(path: str | Path) -> bool:

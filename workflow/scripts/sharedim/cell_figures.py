@@ -45,9 +45,10 @@ def plot_embedding(results: Results) -> Figure:
     batches = cells["batch"].nunique()
     groups = [*levels, *(["batch"] if batches > 1 else [])]
     rows = len(groups) + 1
-    with drawn(
-        rows, 3, 0.15 + 2.45 * rows, sharex="col", width_ratios=[1, 1, 0.85]
-    ) as (figure, axes):
+    with drawn(rows, 3, 0.15 + 2.45 * rows, sharex="col", width_ratios=[1, 1, 0.85]) as (
+        figure,
+        axes,
+    ):
         for group, row in zip(groups, axes, strict=False):
             _draw_groups(row, cells, group)
         _draw_matches(figure, axes[-1], cells)
@@ -120,8 +121,12 @@ def _draw_matches(figure: Figure, row: np.ndarray, cells: pd.DataFrame) -> None:
         points = _scatter(axis, matched, shares, cmap="cividis", norm=scale)
         axis.set_title(f"{title}, by place of the own partner")
     bar = figure.colorbar(points, cax=row[2].inset_axes([0.02, 0.05, 0.07, 0.7]))
-    bar.set_ticks([1e-3, 1e-2, 1e-1, 1], labels=["best 0.1 %", "best 1 %", "best 10 %", "last of all"])
-    row[2].text(0.0, 1.0, match_summary(cells), transform=row[2].transAxes, va="top", fontsize=SMALL)
+    bar.set_ticks(
+        [1e-3, 1e-2, 1e-1, 1], labels=["best 0.1 %", "best 1 %", "best 10 %", "last of all"]
+    )
+    row[2].text(
+        0.0, 1.0, match_summary(cells), transform=row[2].transAxes, va="top", fontsize=SMALL
+    )
 
 
 def match_summary(cells: pd.DataFrame) -> str:

@@ -33,7 +33,9 @@ def plot_confusion(results: Results) -> Figure:
     if not len(table):
         return say(NO_MODEL)
     levels = [level for level in results.labels if level in set(table["column"])]
-    counts = [min(table.loc[table["column"] == level, "type"].nunique(), MOST_TYPES) for level in levels]
+    counts = [
+        min(table.loc[table["column"] == level, "type"].nunique(), MOST_TYPES) for level in levels
+    ]
     heights = [max(1.5, 0.145 * n) + 1.1 for n in counts]
     ratios = {"height_ratios": heights}
     with drawn(len(levels), 2, sum(heights), gridspec_kw=ratios) as (figure, axes):
@@ -77,7 +79,9 @@ def _draw(axis: Axes, shares: pd.DataFrame, title: str, *, first: bool):
     if first:
         axis.set_ylabel("true type")
     left_out = len(shares) - len(shown)
-    axis.set_title(title + (f"\n({left_out} rare types are in the table alone)" if left_out else ""))
+    axis.set_title(
+        title + (f"\n({left_out} rare types are in the table alone)" if left_out else "")
+    )
     if len(shown) <= WRITTEN_TYPES:
         for (row, column), share in np.ndenumerate(shown.to_numpy()):
             if share >= 0.005:

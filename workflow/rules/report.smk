@@ -197,7 +197,6 @@ rule write_report:
             "templates/page.js.j2",
             "templates/report.html.j2",
             "training_figures.py",
-            "transforms.py",
             "type_figures.py",
         ),
     script:

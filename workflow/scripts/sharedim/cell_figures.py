@@ -104,10 +104,17 @@ def _number(axis: Axes, cells: pd.DataFrame, names: pd.Series, shown: list[str])
 
 
 def _densest(points: np.ndarray) -> np.ndarray:
-    """Return the middle of the fullest field of a grid: a median may fall between two clusters."""
+    """Return the middle of the points around the fullest field of a grid.
+
+    The middle of all of them may fall between two clusters.
+    """
     counts, *edges = np.histogram2d(*points.T, bins=8)
     fullest = np.unravel_index(counts.argmax(), counts.shape)
-    return np.array([(edge[i] + edge[i + 1]) / 2 for edge, i in zip(edges, fullest, strict=True)])
+    inside = [
+        (values >= edge[max(0, i - 1)]) & (values <= edge[min(len(edge) - 1, i + 2)])
+        for values, edge, i in zip(points.T, edges, fullest, strict=True)
+    ]
+    return np.median(points[inside[0] & inside[1]], axis=0)
 
 
 def _draw_matches(figure: Figure, row: np.ndarray, cells: pd.DataFrame) -> None:

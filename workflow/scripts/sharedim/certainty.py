@@ -43,7 +43,7 @@ def reasons_of(results: Results, saturation: pd.DataFrame) -> list[Reason]:
     best = summaries.get(results.recipe)
     reasons = [
         *_of_matching(best, summaries),
-        *_of_d(results),
+        *_of_d(results, best),
         *_of_null(summaries.get(NULL)),
         *_of_k(results),
         *(Reason(False, warning) for warning in results.answer["warnings"]),
@@ -69,13 +69,19 @@ def _of_matching(best: RecipeSummary | None, summaries: dict[str, RecipeSummary]
     return [Reason(True, f"{text}.")]
 
 
-def _of_d(results: Results) -> list[Reason]:
+def _of_d(results: Results, best: RecipeSummary | None) -> list[Reason]:
     d, dims = results.answer["recommended_d"], sorted(results.scores["dim"].unique())
     seeds = results.scores["seed"].nunique()
     reasons = []
     # That a grid ends too early is a warning of the answer.
     if d["value"] is not None and d["status"] != "not_saturated":
         text = f"Matching stops rising inside the grid, which goes up to d = {dims[-1]}."
+        reasons.append(Reason(True, text))
+    if best is not None and best.saturation["d_saturation"] < d["value"]:
+        text = (
+            f"The curve itself saturates at d = {best.saturation['d_saturation']:g}; d = {d['value']} is the "
+            "first tried that has a coordinate more than k-hat, which a space of unit lengths needs."
+        )
         reasons.append(Reason(True, text))
     if d["low"] is not None and seeds >= MINIMUM_SEEDS:
         tried = sum(d["low"] <= dim <= d["high"] for dim in dims)

@@ -110,6 +110,9 @@ def plot_paper_figure(results: Results) -> Figure:
                     fontsize=10, fontweight="bold", va="bottom",
                 )  # fmt: skip
             _begin_at_zero(row[0])
+        # The curves of both splits decide the height, before this line is drawn.
+        for axis in axes[-1]:
+            draw_all_dimensions(axis, scores)
         _name_dimensions(axes[-1], scores)
         legend_below(figure, axes.flat)
     return figure
@@ -147,7 +150,6 @@ def _draw_dimension(axis: Axes, scores: pd.DataFrame) -> None:
     ):
         own = scores[scores["metric"] == f"id_mle_{modality}"]
         draw_mean(axis, own, label=f"intrinsic dimension, {name}", color=colour, marker=marker)
-    draw_all_dimensions(axis, scores)
 
 
 def draw_all_dimensions(axis: Axes, scores: pd.DataFrame) -> None:

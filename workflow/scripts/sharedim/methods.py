@@ -8,7 +8,6 @@ from sharedim import __version__
 from sharedim.recipes import RECIPES, ContrastiveRecipe, LinearRecipe
 from sharedim.results import Results
 from sharedim.saturation import TOLERANCE
-from sharedim.transforms import IN_WORDS
 
 REFERENCES = {
     "Gui et al. 2025": (
@@ -102,7 +101,7 @@ def _features(check: dict, preprocessing: dict) -> str:
         sentences.append("Components were corrected by Harmony (Korsunsky et al. 2019).")
     if options["protein_transform"] == "dsb":
         sentences.append("dsb: Mulè et al. 2022.")
-    elif options["protein_transform"] in IN_WORDS and options["protein_transform"] != "none":
+    elif options["protein_transform"].startswith("clr"):
         sentences.append("These steps follow the analysis of Hao et al. 2021.")
     return " ".join([*sentences, f"Features were fitted on {preprocessing['fitted_on']}."])
 
@@ -158,14 +157,14 @@ def _contrastive(recipe: ContrastiveRecipe) -> str:
         *(["averaged weights"] if recipe.averaged_steps else []),
         *(["early stopping on validation cells"] if recipe.patience else []),
     ]
-    with_extras = f" with {', '.join(extras)}" if extras else ""
+    with_extras = f", with {', '.join(extras)}" if extras else ""
     temperature = "a learned temperature" if recipe.learn_temperature else "a fixed temperature"
     optimiser = {"adam": "Adam", "adamw": "AdamW"}[recipe.optimiser]
     return (
         f"The recipe {recipe.name} trains two ReLU networks ({layers} of {recipe.hidden_width} units)"
-        f"{with_extras} by the contrastive loss of Radford et al. 2021 on {similarity} with {temperature}, "
+        f" by the contrastive loss of Radford et al. 2021 on {similarity} with {temperature}, "
         f"for {length} of {recipe.batch_size} cells ({optimiser}, learning rate "
-        f"{recipe.learning_rate:g}, weight decay {recipe.weight_decay:g})."
+        f"{recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}){with_extras}."
     )
 
 

@@ -13,7 +13,7 @@ PROFILES = sorted(path.name for path in (REPOSITORY / "workflow/profiles").iterd
 # Beside the training and fitting of blocks: everything that happens once, and scoring.
 ONCE = [
     "all", "check_cells", "collect_scores", "find_saturation", "plot_figures", "preprocess_cells",
-    "record_provenance", "simulate_cells", "write_report",
+    "record_provenance", "simulate_cells", "write_index", "write_report",
 ]  # fmt: skip
 
 

@@ -221,7 +221,7 @@ def test_many_types_are_numbered():
     many = replace(results, confusions=confusions, embedding=embedding)
     confusion = plot_confusion(many)
     named = [text.get_text() for text in confusion.axes[0].get_yticklabels()]
-    assert named == [f"{name}  {i}" for i, name in enumerate(sorted(names), start=1)]
+    assert named == [f"{name} [{i}]" for i, name in enumerate(sorted(names), start=1)]
     legend = [text for text in texts(plot_embedding(many)) if text.startswith("27  type")]
     assert len(legend) == 1
 
@@ -235,7 +235,7 @@ def test_the_embedding_shows_every_cell_by_type_batch_and_match():
         for how in (*LABELS, "batch", "place of the own partner")
         for modality in ("RNA", "protein")
     ]
-    points = [collection for collection in figure.axes[0].collections]
+    points = list(figure.axes[0].collections)
     assert sum(len(own.get_offsets()) for own in points) == len(results.embedding) / 2
     # One modality, and so no partner, in grey beneath.
     matched = figure.axes[9].collections

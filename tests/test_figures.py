@@ -221,7 +221,7 @@ def test_many_types_are_numbered():
     many = replace(results, confusions=confusions, embedding=embedding)
     confusion = plot_confusion(many)
     named = [text.get_text() for text in confusion.axes[0].get_yticklabels()]
-    assert named == [f"{name}  {i}" for i, name in enumerate(sorted(names), start=1)]
+    assert named == [f"{name} [{i}]" for i, name in enumerate(sorted(names), start=1)]
     legend = [text for text in texts(plot_embedding(many)) if text.startswith("27  type")]
     assert len(legend) == 1
 

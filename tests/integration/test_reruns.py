@@ -71,6 +71,7 @@ FILES: dict[str, tuple[str, Change]] = {
     "the script of a rule, touched": ("workflow/scripts/find_saturation.py", Path.touch),
     "the code of a figure": (f"{LIBRARY}/figures.py", edit),
     "the template of the report": (f"{LIBRARY}/templates/report.html.j2", edit),
+    "the style of the pages": (f"{LIBRARY}/templates/page.css.j2", edit),
     "the script of a rule, edited, such as find_saturation": (
         "workflow/scripts/find_saturation.py",
         edit,
@@ -84,6 +85,7 @@ FILES: dict[str, tuple[str, Change]] = {
     "the file with cells, its content": (f"{RESULTS}/simulated.h5mu", alter),
     "scores.tsv, touched": (f"{RESULTS}/scores.tsv", Path.touch),
     "report.html, deleted": (f"{RESULTS}/report.html", Path.unlink),
+    "index.html, deleted": ("results/index.html", Path.unlink),
     "scores.tsv, deleted": (f"{RESULTS}/scores.tsv", Path.unlink),
     "models/, deleted": (f"{RESULTS}/models", shutil.rmtree),
     "features/, deleted": (f"{RESULTS}/features", shutil.rmtree),

@@ -73,7 +73,7 @@ def _draw(axis: Axes, shares: pd.DataFrame, title: str, *, first: bool):
         # Side by side, so many names would touch: numbers stand for them, every second where needed.
         step = 1 + len(shown) // 20
         axis.set_xticks(places[::step], places[::step] + 1)
-        names = [f"{name}  {i}" for i, name in enumerate(shown.index, start=1)]
+        names = [f"{name} [{i}]" for i, name in enumerate(shown.index, start=1)]
     axis.set_yticks(places, names if first else [])
     axis.set_xlabel("type given")
     if first:

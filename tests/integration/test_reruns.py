@@ -14,8 +14,8 @@ from places import REPOSITORY
 # Rules in the order of the data: "onwards" means one of them and all that come after it.
 ORDER = (
     "simulate_cells", "check_cells", "preprocess_cells", "fit_baselines", "train_encoders",
-    "score_models", "collect_scores", "record_provenance", "find_saturation", "plot_figures",
-    "write_report", "write_index",
+    "score_models", "collect_scores", "record_provenance", "find_saturation", "train_final",
+    "examine_chosen", "embed_cells", "plot_figures", "write_report", "write_index",
 )  # fmt: skip
 Change = Callable[[Path], object]
 

@@ -16,6 +16,7 @@ from made_up_results import (
     made_up_prediction,
     made_up_results,
     with_nothing_shared,
+    written_and_read,
 )
 from matplotlib.text import Text
 
@@ -67,9 +68,10 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_picture_can_be_read_in_print(shape):
+def test_every_picture_can_be_read_in_print(shape, tmp_path):
+    results = written_and_read(SHAPES[shape], tmp_path)
     for name in CHANGED[shape]:
-        figure = PICTURES[name](SHAPES[shape])
+        figure = PICTURES[name](results)
         assert figure.get_figwidth() == 7.1
         sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
         assert min(sizes) >= 7, name

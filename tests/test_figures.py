@@ -161,7 +161,7 @@ def test_training_is_drawn_with_its_levels():
     dashed = [line.get_ydata() for line in drawn if line.get_linestyle() == "--"]
     assert len(solid) == len(DIMS)
     np.testing.assert_allclose(np.array(dashed) - np.array(solid), 0.2)
-    wanted = ("loss (nats)", "temperature", "alignment", "mean norm", "final temperature")
+    wanted = ("loss in nats", "temperature", "alignment", "mean norm", "final temperature")
     assert all(any(name in title for title in titles(figure)) for name in wanted)
 
 
@@ -172,7 +172,7 @@ def test_dimensions_along_training_are_drawn_where_they_were_estimated():
     history.loc[asked, "id_rna"] = history["dim"] / 2
     history.loc[asked, "id_prot"] = history["dim"] / 3
     axis = plot_training(results).axes[5]
-    assert axis.get_title(loc="left").startswith("paper: intrinsic dimension")
+    assert axis.get_title(loc="left").startswith("paper\nintrinsic dimension")
     drawn = sorted(line.get_ydata().item() for line in axis.lines)
     expected = sorted([dim / 2 for dim in DIMS] + [dim / 3 for dim in DIMS])
     np.testing.assert_allclose(drawn, expected)

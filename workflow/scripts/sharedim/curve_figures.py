@@ -13,6 +13,7 @@ from sharedim.answer import MATCHING, NULL
 from sharedim.figure_style import (
     COLOURS,
     REFERENCE,
+    count_on,
     drawn,
     legend_below,
     mark_chosen,
@@ -174,6 +175,7 @@ def _begin_at_zero(axis: Axes) -> None:
 def _name_dimensions(axes: np.ndarray, scores: pd.DataFrame) -> None:
     for axis in axes:
         axis.set_xlabel("output dimension d")
+        count_on(axis)
         axis.set_xlim(left=0, right=1.03 * scores["dim"].max())
 
 

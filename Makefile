@@ -2,8 +2,9 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+comma := ,
 
-.PHONY: help run test slurm-test check lint format bench bench-gpu bench-recipes calibrate clean
+.PHONY: help run what-comes test slurm-test check lint format bench bench-gpu bench-recipes calibrate clean
 
 help:
 	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
@@ -18,16 +19,34 @@ help:
 	@echo "make calibrate   the answer on simulated pairs of known dimension, to docs/calibration.md"
 	@echo "make clean   remove the environment (results stay)"
 
-run: .venv/ready
-	$(BIN)/snakemake --cores all
+run: what-comes .venv/ready
+	@echo "Analysing simulated cells. Each job says what it does and about how long that takes."
+	@$(BIN)/snakemake --cores all --rerun-incomplete || { echo; \
+		echo "It stopped. Why is said above; make run goes on where it was."; \
+		echo "If the directory is locked and no other run is under way: $(BIN)/snakemake --unlock"; \
+		exit 1; }
 	@echo
-	@echo "The report: results/simulated/report.html"
+	@echo "The report: results/simulated/report.html (open it in a browser)"
+	@echo
+	@echo "Next, with cells of your own:"
+	@echo "  make check FILE=path/to/cells.h5mu       what is seen in the file; nothing is run"
+	@echo "  $(BIN)/snakemake --cores all --config h5mu=path/to/cells.h5mu"
+	@echo "How to read the report: docs/report.md. From a file to a decision: docs/tutorial.md"
+
+what-comes:
+	@echo "make run, about six minutes on two cores after installation:"
+	@echo "  1. install into .venv: $(if $(wildcard .venv/ready),done before,about two minutes, 2 GB)"
+	@echo "  2. about 30 jobs on simulated CITE-seq counts with a known answer: prepare, train, score"
+	@echo "  3. the report: results/simulated/report.html"
+	@echo
 
 # A pair of .h5ad files: make check FILE=rna.h5ad PROTEIN=adt.h5ad. Options: CONFIG='batch=donor seeds=3'
 check: .venv/ready
 	@test -n "$(FILE)" || { echo "make check FILE=path/to/cells.h5mu"; exit 2; }
 	@$(BIN)/python -m sharedim.inspection "$(FILE)" $(if $(PROTEIN),"$(PROTEIN)") \
 		--schema workflow/schemas/config.schema.yaml --configfile config/config.yaml --config $(CONFIG)
+	@echo
+	@echo "Run it:  $(BIN)/snakemake --cores all --config $(if $(PROTEIN),'cells=[$(FILE)$(comma)$(PROTEIN)]','cells=$(FILE)') $(CONFIG)"
 
 test: lint
 	$(BIN)/pytest
@@ -74,6 +93,7 @@ clean:
 # The marks are set last, so that an interrupted installation is repeated.
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@echo "Installing into .venv: about two minutes"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -34,7 +34,10 @@ def complete_configuration():
         validate(coerced, str(SCHEMA), set_default=True)
         datasets = configuration.datasets_of(coerced, launch_directory(), Path.cwd())
     except InputError as error:
-        raise WorkflowError(str(error))
+        raise WorkflowError(
+            f"{error}\nNothing was run. Every setting is explained in config/README.md; "
+            "`make check FILE=...` shows what is seen in a file."
+        )
     config.update(coerced)
     return datasets
 
@@ -59,6 +62,11 @@ wildcard_constraints:
     dim=r"\d+",
     seeds=r"\d+-\d+",
     part=f"|{re.escape(REFINED)}",
+
+
+def results_folder():
+    """Return where results go."""
+    return config.get("pathvars", {}).get("results", "results")
 
 
 def cells_of(wildcards):

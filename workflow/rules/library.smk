@@ -28,6 +28,7 @@ LIBRARY = {
         "dimension.py",
         "download.py",
         "draws.py",
+        "durations.py",
         "encoders.py",
         "engine.py",
         "errors.py",

@@ -1,5 +1,6 @@
 """Draw the pictures of one dataset."""
 
+from sharedim import durations
 from sharedim.figures import plot_saturation, plot_training, save
 from sharedim.files import read_json
 from sharedim.log import job
@@ -8,6 +9,7 @@ from sharedim.tables import read_table
 
 def main():
     with job(snakemake.log[0], f"figures {snakemake.wildcards.dataset}"):
+        durations.announce("drawing the pictures, as PNG and SVG", 12)
         scores = read_table(snakemake.input.scores)
         history = read_table(snakemake.input.history)
         answer = read_json(snakemake.input.answer)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sharedim import durations
 from sharedim.files import read_json, replacing
 from sharedim.log import job
 from sharedim.report import render_report
@@ -10,6 +11,7 @@ from sharedim.tables import read_table
 
 def main():
     with job(snakemake.log[0], f"report {snakemake.wildcards.dataset}") as logger:
+        durations.announce("writing the report", 2)
         page = render_report(
             answer=read_json(snakemake.input.answer),
             check=read_json(snakemake.input.check),

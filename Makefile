@@ -48,8 +48,9 @@ check: .venv/ready
 	@echo
 	@echo "Run it:  $(BIN)/snakemake --cores all --config $(if $(PROTEIN),'cells=[$(FILE)$(comma)$(PROTEIN)]','cells=$(FILE)') $(CONFIG)"
 
+# Two workers, each with whole files (tests/conftest.py); the long ones are collected first.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 # Installs slurm-wlm and munge where they are missing; where it cannot, says so and is content.
 slurm-test: .venv/test-ready

@@ -23,6 +23,8 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/new_cells.smk"
+include: "workflow/rules/embed.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -34,6 +36,9 @@ rule all:
         collect("<results>/{dataset}/saturation.tsv", dataset=DATASETS),
         collect("<results>/{dataset}/scores.tsv", dataset=DATASETS),
         collect("<results>/{dataset}/provenance.json", dataset=DATASETS),
+        collect("<results>/{dataset}/prediction.tsv", dataset=DATASETS),
+        collect("<results>/{dataset}/model.safetensors", dataset=DATASETS),
+        collect("<results>/{dataset}/embeddings.h5mu", dataset=DATASETS),
 
 
 # After Snakemake's own last words, where a person looks.

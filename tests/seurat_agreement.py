@@ -9,7 +9,7 @@ from scipy.linalg import subspace_angles
 
 from sharedim.io import read_paired_cells
 from sharedim.preprocess import preprocess
-from sharedim.transforms import transform_proteins
+from sharedim.transforms import mean_logarithms, transform_proteins
 
 FILES = {
     "pbmc10k": "data/pbmc10k_protein_v3_4000genes.h5mu",
@@ -37,9 +37,11 @@ def agreement(dataset: str) -> dict[str, float]:
     cells = read_paired_cells(shared_file(FILES[dataset]), isotype_controls=None)
     names = list(cells.rna.obs_names)
     features = preprocess(cells.rna, cells.prot)
-    counts, rows = cells.prot.X.toarray(), np.arange(len(names))
+    counts = cells.prot.X.toarray()
     per_cell, per_protein = (
-        np.abs(transform_proteins(counts, transform, rows) - expected(file, names)).max()
+        np.abs(
+            transform_proteins(counts, transform, mean_logarithms(counts)) - expected(file, names)
+        ).max()
         for transform, file in (
             ("clr_per_cell", "adt_clr_margin2.csv.gz"),
             ("clr_per_protein", "adt_clr_margin1.csv.gz"),

@@ -109,7 +109,9 @@ def test_the_step_of_a_failure_is_counted_from_the_start(caplog):
     split = split_cells(len(rna), 0)
     batches = len(split.train) // 64
     shape = training.PairShape.of(rna.shape[1], prot.shape[1], 3, QUICK)
-    cells, state = training.prepare_stack([0], rna, prot, shape, QUICK, torch.device("cpu"))
+    cells, state = training.prepare_stack(
+        [0], rna, prot, shape, QUICK, torch.device("cpu"), lambda seed: split
+    )
     losses = torch.tensor([[1.0], [torch.nan]])
     seen = {name: torch.ones(1) for name in course.HISTORY}
     state = course.record_epoch(replace(state, epoch=2), losses, torch.ones(2, 1), seen)

@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import interrupted_training
@@ -26,6 +27,7 @@ from sharedim.checkpoints import ModelBlock, StackFiles, complete_block, read_bl
 from sharedim.errors import InputError, StorageError
 from sharedim.processes import alone
 from sharedim.recipes import PAPER
+from sharedim.splits import split_cells
 from sharedim.threads import SharedEngine
 from sharedim.training import train_seeds
 
@@ -141,7 +143,9 @@ def test_a_stack_of_which_seeds_are_no_longer_wanted_goes_on_with_the_others(tmp
     rna, prot = paired_features()
     keeper = StackFiles(tmp_path, {"recipe": "quick"}, list(range(10)), "engine", every=0)
     shape = training.PairShape.of(rna.shape[1], prot.shape[1], 3, QUICK)
-    _, state = training.prepare_stack([0, 1, 2], rna, prot, shape, QUICK, torch.device("cpu"))
+    _, state = training.prepare_stack(
+        [0, 1, 2], rna, prot, shape, QUICK, torch.device("cpu"), partial(split_cells, len(rna))
+    )
     keeper.keep(replace(state, epoch=4).as_arrays())
     [one, other] = training.stacks_to_train([1, 5], 8, keeper, torch.device("cpu"))
     assert (one.seeds, one.epoch, other) == ([1], 4, [5])

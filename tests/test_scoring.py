@@ -10,7 +10,8 @@ from sharedim.checkpoints import ModelBlock
 from sharedim.dimension import ESTIMATORS
 from sharedim.lengths import unit_length
 from sharedim.recipes import CCA, PAPER, as_record
-from sharedim.scoring import representations, score_block, score_pair, search_both_ways
+from sharedim.representations import representations
+from sharedim.scoring import score_block, score_pair, search_both_ways
 from sharedim.splits import split_cells
 from sharedim.tables import SCORE_COLUMNS, TYPE_DIMENSION_COLUMNS
 

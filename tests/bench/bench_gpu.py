@@ -13,6 +13,7 @@ import gc
 import platform
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,13 @@ class Bench:
     def engine(self, dim: int, models: int) -> StackEngine:
         shape = PairShape.of(*FEATURES, dim, PAPER)
         cells, state = prepare_stack(
-            list(range(models)), self.rna, self.prot, shape, PAPER, self.device
+            list(range(models)),
+            self.rna,
+            self.prot,
+            shape,
+            PAPER,
+            self.device,
+            partial(split_cells, CELLS),
         )
         return StackEngine(cells, state, shape, PAPER)
 

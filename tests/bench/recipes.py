@@ -21,8 +21,8 @@ from blocks import train_block
 from sharedim.checkpoints import ModelBlock
 from sharedim.lengths import comparable
 from sharedim.recipes import CCA, PAPER, PCA, TUNED, Recipe
+from sharedim.representations import compares_by_cosine, representations
 from sharedim.retrieval import TOP_SHARE, accuracy, confusion, search
-from sharedim.scoring import compares_by_cosine, representations
 from sharedim.splits import split_cells
 
 DIMS = (2, 3, 4, 5, 7, 10, 13, 19, 28)

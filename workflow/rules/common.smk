@@ -27,22 +27,25 @@ def launch_directory():
 
 
 def complete_configuration():
-    """Coerce, check and complete the configuration in place, and return the datasets."""
+    """Coerce, check and complete the configuration in place; return the datasets and the new cells."""
     coerced = configuration.coerce(config)
     try:
         configuration.check(coerced, yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
         validate(coerced, str(SCHEMA), set_default=True)
         datasets = configuration.datasets_of(coerced, launch_directory(), Path.cwd())
+        new_cells = configuration.new_cells_of(
+            coerced, datasets, launch_directory(), Path.cwd()
+        )
     except InputError as error:
         raise WorkflowError(
             f"{error}\nNothing was run. Every setting is explained in config/README.md; "
             "`make check FILE=...` shows what is seen in a file."
         )
     config.update(coerced)
-    return datasets
+    return datasets, new_cells
 
 
-DATASETS = complete_configuration()
+DATASETS, NEW_CELLS = complete_configuration()
 SIMULATED = [name for name, dataset in DATASETS.items() if "simulate" in dataset]
 # Those that are asked for: a person's own file may be called like another.
 CHOSEN = {dataset["dataset"] for dataset in DATASETS.values() if "dataset" in dataset}
@@ -50,6 +53,8 @@ NOTHING = "(?!)"
 SEED_BLOCKS = configuration.seed_blocks(config["seeds"])
 CLOSED_FORMS = {"cca", "pca"}
 CONTRASTIVE = [recipe for recipe in config["recipes"] if recipe not in CLOSED_FORMS]
+# These say nothing of a dataset's own results.
+ABOUT_NEW_CELLS = ("new", "model", "missing_features")
 # Marks the scores of what a grid is refined by.
 REFINED = ".refined"
 
@@ -101,6 +106,11 @@ def options_of(wildcards, names):
 def reading_of(wildcards):
     """Return how a dataset's file is to be read: names in it, and what its proteins are."""
     return options_of(wildcards, configuration.READING_OPTIONS)
+
+
+def reading_of_all_cells(wildcards):
+    """Return how a dataset's file is to be read where no pairs are needed."""
+    return options_of(wildcards, configuration.ALL_CELLS_OPTIONS)
 
 
 def splitting_of(wildcards):
@@ -171,7 +181,7 @@ def configuration_of(wildcards):
     shared = {
         key: value
         for key, value in config.items()
-        if key not in ("datasets", "h5mu", "cells", "dataset")
+        if key not in ("datasets", "h5mu", "cells", "dataset", *ABOUT_NEW_CELLS)
     }
     return {**shared, **DATASETS[wildcards.dataset]}
 

@@ -19,7 +19,10 @@ rule download_cells:
     conda:
         "../../envs/cells.yaml"
     params:
-        code=code_hash("catalogue.py", "download.py"),
+        code=code_hash(
+            "catalogue.py",
+            "download.py",
+        ),
     script:
         "../scripts/download_cells.py"
 
@@ -44,6 +47,7 @@ rule convert_cells:
             "download.py",
             "formats.py",
             "io.py",
+            "modalities.py",
             "seurat.py",
             "unpacking.py",
         ),
@@ -68,7 +72,9 @@ rule simulate_cells:
         runtime=growing(10),
     params:
         simulation=simulation_of,
-        code=code_hash("simulate.py"),
+        code=code_hash(
+            "simulate.py",
+        ),
     script:
         "../scripts/simulate_cells.py"
 
@@ -99,6 +105,7 @@ rule check_cells:
             "formats.py",
             "holdout.py",
             "io.py",
+            "modalities.py",
             "seurat.py",
             "splits.py",
         ),

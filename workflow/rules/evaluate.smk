@@ -45,6 +45,7 @@ rule score_models:
             "probes.py",
             "quantities.py",
             "recipes.py",
+            "representations.py",
             "retrieval.py",
             "scoring.py",
             "shared.py",
@@ -151,6 +152,11 @@ rule find_saturation:
         runtime=growing(10),
     params:
         contrastive=CONTRASTIVE,
-        code=code_hash("answer.py", "saturation.py", "shared_dimension.py", "tables.py"),
+        code=code_hash(
+            "answer.py",
+            "saturation.py",
+            "shared_dimension.py",
+            "tables.py",
+        ),
     script:
         "../scripts/find_saturation.py"

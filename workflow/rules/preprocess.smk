@@ -1,6 +1,7 @@
 """Counts become features: principal components of normalised RNA and of centred protein.
 
-Takes checked cells; makes `features/`, once a dataset, for every recipe and seed.
+Takes checked cells; makes `features/`, once a dataset, for every recipe and seed, and
+`projection.safetensors`, by which other cells become features.
 """
 
 
@@ -13,6 +14,8 @@ rule preprocess_cells:
         rna="<results>/{dataset}/features/rna.npy",
         prot="<results>/{dataset}/features/prot.npy",
         test_cells="<results>/{dataset}/features/test_cells.npy",
+        protein_values="<results>/{dataset}/features/protein_values.npy",
+        projection="<results>/{dataset}/features/projection.safetensors",
         cells="<results>/{dataset}/features/cells.tsv.gz",
         summary="<results>/{dataset}/features/preprocessing.json",
     log:
@@ -32,12 +35,15 @@ rule preprocess_cells:
         splitting=splitting_of,
         features=features_of,
         code=code_hash(
+            "checkpoints.py",
             "checks.py",
             "columns.py",
             "formats.py",
             "holdout.py",
             "io.py",
+            "modalities.py",
             "preprocess.py",
+            "projection.py",
             "seurat.py",
             "splits.py",
             "tables.py",

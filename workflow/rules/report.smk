@@ -33,7 +33,10 @@ rule plot_figures:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        code=code_hash("figures.py", "tables.py"),
+        code=code_hash(
+            "figures.py",
+            "tables.py",
+        ),
     script:
         "../scripts/plot_figures.py"
 
@@ -61,7 +64,10 @@ rule record_provenance:
         runtime=growing(30),
     params:
         configuration=configuration_of,
-        code=code_hash("checkpoints.py", "provenance.py"),
+        code=code_hash(
+            "checkpoints.py",
+            "provenance.py",
+        ),
     script:
         "../scripts/record_provenance.py"
 

@@ -52,7 +52,11 @@ rule train_encoders:
             "threads.py",
             "training.py",
         ),
-        code=code_hash("checkpoints.py", "history.py", "recipes.py"),
+        code=code_hash(
+            "checkpoints.py",
+            "history.py",
+            "recipes.py",
+        ),
     script:
         "../scripts/train_encoders.py"
 
@@ -83,8 +87,16 @@ rule fit_baselines:
     params:
         seeds=seeds_of,
         dims=dims_fitted,
-        engine=code_hash("baselines.py", "cca.py", "lengths.py", "splits.py"),
-        code=code_hash("checkpoints.py", "recipes.py"),
+        engine=code_hash(
+            "baselines.py",
+            "cca.py",
+            "lengths.py",
+            "splits.py",
+        ),
+        code=code_hash(
+            "checkpoints.py",
+            "recipes.py",
+        ),
     script:
         "../scripts/fit_baselines.py"
 

@@ -8,6 +8,7 @@ from sharedim.holdout import fixed_test_cells
 from sharedim.io import cell_table, read_paired_cells
 from sharedim.log import job
 from sharedim.preprocess import FeatureOptions, preprocess, summarise
+from sharedim.projection import write_projections
 from sharedim.tables import write_table
 
 
@@ -29,10 +30,14 @@ def main():
             cells.rna, cells.prot, options=options, batch=cells.batch, left_out=left_out
         )
         arrays = {name: found.components for name, found in features.items()}
-        for name, array in (arrays | {"test_cells": test_cells}).items():
+        arrays |= {"test_cells": test_cells, "protein_values": features["prot"].transformed}
+        for name, array in arrays.items():
             with replacing(output[name]) as temporary:
                 np.save(temporary, array)
             logger.info("%s: %s", name, " x ".join(map(str, array.shape)))
+        write_projections(
+            output.projection, {name: found.projection for name, found in features.items()}
+        )
         write_table(output.cells, cell_table(cells, test_cells))
         write_json(output.summary, summarise(features, options, left_out))
 

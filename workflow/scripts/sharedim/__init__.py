@@ -2,6 +2,24 @@
 
 This is the library behind the sharedim workflow. Importing it imports nothing else, so that each
 job pays only for what it uses: ``from sharedim import training`` needs torch and numpy alone.
+
+`load` opens a model that the workflow has trained: see docs/api.md.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sharedim.model import Model
+
 __version__ = "0.1.0"
+
+
+def load(path: str | Path) -> Model:
+    """Load the model of a dataset; see `sharedim.model.load`."""
+    from sharedim.model import load as load_model
+
+    return load_model(path)

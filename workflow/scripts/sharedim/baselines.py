@@ -42,6 +42,7 @@ def fit_linear_seeds(
     dim: int,
     seeds: list[int],
     test_cells: np.ndarray | None = None,
+    hold_out: bool = True,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Fit a baseline on each seed's training cells, as it matches validation cells best.
 
@@ -60,6 +61,8 @@ def fit_linear_seeds(
         The repetitions.
     test_cells : ndarray of int64, optional
         Test cells that are the same for every seed, as `sharedim.splits.split_cells` takes them.
+    hold_out : bool
+        False makes no cell a test cell.
 
     Yields
     ------
@@ -70,7 +73,7 @@ def fit_linear_seeds(
     """
     candidates = {"cca": cca_candidates, "pca": pca_candidates}[recipe.method]
     for seed in seeds:
-        split = split_cells(len(rna), seed, test_cells, recipe.validation_share)
+        split = split_cells(len(rna), seed, test_cells, recipe.validation_share, hold_out=hold_out)
         x, y = (np.asarray(side[split.train], dtype=np.float64) for side in (rna, prot))
         means = x.mean(axis=0), y.mean(axis=0)
         held = rna[split.normaliser] - means[0], prot[split.normaliser] - means[1]

@@ -21,6 +21,7 @@ NUMBERS = (
     "variable_genes",
     "rna_components",
     "scaled_limit",
+    "missing_features",
 )
 SWITCHES = ("variable_genes_by_batch", "harmony", "refine")
 # What may be said for all datasets at once or for one alone: where things are in a file, ...
@@ -32,6 +33,17 @@ NAMES_IN_A_FILE = (
     "hold_out_column",
     "counts_layer",
 )
+# ... where no pairs are needed, ...
+ALL_CELLS_OPTIONS = (
+    "rna_modality",
+    "protein_modality",
+    "labels",
+    "batch",
+    "counts_layer",
+    "protein_transform",
+)
+# What may be said of new cells, whose labels need no names: they are given some.
+NEW_CELLS_OPTIONS = ("rna_modality", "protein_modality", "counts_layer")
 READING_OPTIONS = (*NAMES_IN_A_FILE, "protein_transform", "isotype_controls")
 # ... which cells are held out, ...
 SPLITTING_OPTIONS = ("fit_features_on", "hold_out", "test_batches", "split_seed")
@@ -200,6 +212,51 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
             dataset.pop("split_seed", None)
         datasets[name] = dataset
     return datasets
+
+
+def new_cells_of(
+    config: dict, datasets: dict[str, dict], launched_from: Path, working_directory: Path
+) -> dict:
+    """Return which new cells go through which model, for the target ``project``.
+
+    Parameters
+    ----------
+    config : dict
+        Checked configuration: ``new`` names the cells, ``model`` a model, which is else that of the
+        only dataset.
+    datasets : dict
+        As `datasets_of` gives them.
+    launched_from, working_directory : Path
+        As for `datasets_of`.
+
+    Returns
+    -------
+    dict
+        Empty without new cells. Else their ``name`` and ``cells``, a list of paths, ``reading``, the
+        names of modalities and layers in them, and either ``model``, a path, or ``dataset``.
+
+    Raises
+    ------
+    InputError
+        If a file does not exist, or there are several datasets and no model is named.
+    """
+    if not config.get("new"):
+        if config.get("model"):
+            raise InputError("configuration: model is for new cells; name them with new=cells.h5mu")
+        return {}
+    found = {
+        "name": _name_of(config["new"], launched_from),
+        "cells": [_path(path, launched_from, working_directory) for path in _listed(config["new"])],
+        "reading": {key: config.get(key) for key in NEW_CELLS_OPTIONS},
+    }
+    if config.get("model"):
+        return found | {"model": _path(config["model"], launched_from, working_directory)}
+    if len(datasets) > 1:
+        raise InputError(
+            "configuration: which model are the new cells for? name it with "
+            "model=results/<dataset>/model.safetensors"
+        )
+    return found | {"dataset": next(iter(datasets))}
 
 
 def _listed(value: object) -> list:

@@ -123,6 +123,11 @@ def of_training(
     return 1 + models * steps * (SECONDS_A_STEP[similarity] + normalising)
 
 
+def of_final_model(cells: int) -> float:
+    """Return the seconds that the model to be used takes, with its intervals, on a CPU."""
+    return 5 + 4e-3 * cells
+
+
 def of_fitting(models: int, cells: int) -> float:
     """Return the seconds that a linear baseline's models take, ridge and similarity chosen."""
     return 1 + 5e-5 * models * cells
@@ -131,6 +136,16 @@ def of_fitting(models: int, cells: int) -> float:
 def of_scoring(models: int, cells: int) -> float:
     """Return the seconds that all scores of some models take."""
     return 1 + models * (0.5 + 10 * (cells / 30_000) ** 1.5)
+
+
+def of_examining(models: int, cells: int) -> float:
+    """Return the seconds that true pairs and predicted proteins of some models take."""
+    return 2 + models * (1 + 5e-4 * cells)
+
+
+def of_embedding(cells: int) -> float:
+    """Return the seconds that representations, neighbours and UMAPs of so many cells take."""
+    return 20 + 4e-3 * cells
 
 
 def of_hashing(size: float) -> float:

@@ -11,11 +11,9 @@ import os
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pandas as pd
 from anndata.io import read_elem
 from scipy import io as matrix_market
@@ -23,73 +21,28 @@ from scipy import sparse
 
 from sharedim.columns import fold
 from sharedim.errors import InputError
+from sharedim.modalities import (
+    PROTEIN,
+    RNA,
+    UNNAMED,
+    USUAL_NAMES,
+    CellFile,
+    Matrix,
+    Modality,
+    by_feature_type,
+)
 
-Matrix = np.ndarray | sparse.spmatrix
 FORMATS = (
     "a .h5mu file, a .h5ad file with the column 'feature_types', a pair of .h5ad files, a 10x .h5 "
     "file or matrix folder, or a Seurat object as .rds or .rda"
 )
+# As Cell Ranger calls them since it counts other features too.
+GENES = "Gene Expression"
 GZIP = b"\x1f\x8b"
 R_ENDINGS = (".rds", ".rda", ".rdata")
-RNA_NAMES = ("rna", "gex", "geneexpression", "transcriptome")
-PROTEIN_NAMES = ("prot", "protein", "proteins", "adt", "ab", "antibodycapture")
 FEATURE_TYPE_COLUMNS = ("feature_types", "feature_type", "modality")
 # Where totalVI's users keep the proteins of a .h5ad.
 PROTEIN_TABLES = ("protein_expression", "protein_counts", "proteins", "protein", "adt")
-
-
-@dataclass(frozen=True)
-class Modality:
-    """One modality of a file.
-
-    Attributes
-    ----------
-    obs : DataFrame
-        Columns about its cells; the index holds their names.
-    features : Index
-        Names of the genes or proteins.
-    layers : dict of str to callable
-        Each reads a matrix of shape (cells, features) when it is called. ``"X"`` is the main one.
-    types : ndarray of str, shape (features,), or None
-        What kind of feature each is, where the file says.
-    """
-
-    obs: pd.DataFrame
-    features: pd.Index
-    layers: dict[str, Callable[[], Matrix]]
-    types: np.ndarray | None = None
-
-    def only(self, wanted: np.ndarray) -> Modality:
-        """Return the modality with some of its features, given by their numbers."""
-        layers = {name: _columns_of(read, wanted) for name, read in self.layers.items()}
-        types = None if self.types is None else self.types[wanted]
-        return Modality(self.obs, self.features[wanted], layers, types)
-
-
-def _columns_of(read: Callable[[], Matrix], wanted: np.ndarray) -> Callable[[], Matrix]:
-    return lambda: read()[:, wanted]
-
-
-@dataclass(frozen=True)
-class CellFile:
-    """An opened file.
-
-    Attributes
-    ----------
-    where : str
-        Its path, for messages.
-    modalities : dict of str to Modality
-        By the names they have in the file.
-    obs : DataFrame
-        Columns about cells that belong to no single modality; the index holds the cells' names.
-    simulation : object
-        What a simulation left in ``uns["simulation"]``, None elsewhere.
-    """
-
-    where: str
-    modalities: dict[str, Modality]
-    obs: pd.DataFrame = field(default_factory=pd.DataFrame)
-    simulation: object = None
 
 
 def open_cells(source: str | Path | list[str]) -> CellFile:
@@ -116,18 +69,38 @@ def open_cells(source: str | Path | list[str]) -> CellFile:
             return open_cells(source[0])
         return _open_pair([Path(path) for path in source])
     path = Path(source)
+    openers = {
+        "10x folder": _open_10x_folder,
+        "10x h5": _open_10x_h5,
+        "Seurat": _open_seurat,
+        "h5ad": _open_h5ad,
+        "h5mu": _open_h5mu,
+    }
+    return openers[format_of(path)](path)
+
+
+def format_of(path: Path) -> str:
+    """Recognise the format of a file or folder by what is in it.
+
+    Returns
+    -------
+    str
+        ``"10x folder"``, ``"10x h5"``, ``"Seurat"``, ``"h5ad"`` or ``"h5mu"``.
+
+    Raises
+    ------
+    InputError
+        As `open_cells`.
+    """
     _require_readable(path)
     if path.is_dir():
-        return _open_10x_folder(path)
+        return "10x folder"
     if path.suffix.lower() in R_ENDINGS:
-        return _open_seurat(path)
+        return "Seurat"
     groups = _groups_of(path)
-    if "mod" in groups:
-        return _open_h5mu(path)
-    if {"obs", "var"} <= groups:
-        return _open_h5ad(path)
-    if "matrix" in groups:
-        return _open_10x_h5(path)
+    for name, needed in (("h5mu", {"mod"}), ("h5ad", {"obs", "var"}), ("10x h5", {"matrix"})):
+        if needed <= groups:
+            return name
     raise InputError(
         f"{path}: HDF5 of no known kind (found {', '.join(sorted(groups)) or 'nothing'}); needed is "
         f"{FORMATS}"
@@ -186,7 +159,8 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].strip()
 
 
-def _table(path: Path, element: str) -> pd.DataFrame:
+def read_table(path: Path, element: str) -> pd.DataFrame:
+    """Read a table of an AnnData or MuData file, its index as text."""
     table = _read(path, element)
     if not isinstance(table, pd.DataFrame):
         raise InputError(
@@ -217,10 +191,10 @@ def _same_features(group: h5py.Group) -> bool:
 
 def _modality(path: Path, group: str) -> Modality:
     """Return a modality in AnnData's layout."""
-    var = _table(path, f"{group}/var")
+    var = read_table(path, f"{group}/var")
     column = next((name for name in FEATURE_TYPE_COLUMNS if name in var), None)
     return Modality(
-        _table(path, f"{group}/obs"),
+        read_table(path, f"{group}/obs"),
         var.index,
         _layers(path, group),
         None if column is None else var[column].astype(str).to_numpy(),
@@ -236,41 +210,33 @@ def _open_h5mu(path: Path) -> CellFile:
     return CellFile(
         str(path),
         modalities,
-        _table(path, "obs") if "obs" in top else pd.DataFrame(),
+        read_table(path, "obs") if "obs" in top else pd.DataFrame(),
         _read(path, "uns/simulation") if simulated else None,
     )
 
 
 def _open_h5ad(path: Path) -> CellFile:
     whole = _modality(path, "")
-    if whole.types is not None and any(fold(kind) in PROTEIN_NAMES for kind in whole.types):
-        return _by_feature_type(str(path), whole)
+    kinds = set() if whole.types is None else {fold(kind) for kind in whole.types}
+    if not kinds.isdisjoint(USUAL_NAMES[PROTEIN]):
+        return by_feature_type(str(path), whole)
     with h5py.File(path) as file:
         tables = [name for name in file.get("obsm", ()) if name.lower() in PROTEIN_TABLES]
     proteins = [(name, _read(path, f"obsm/{name}")) for name in tables]
     named = [table for _, table in proteins if isinstance(table, pd.DataFrame)]
     if not named:
-        kinds = "there is none" if whole.types is None else ", ".join(sorted(set(whole.types)))
+        found = "there is none" if whole.types is None else ", ".join(sorted(set(whole.types)))
         nameless = f" and obsm '{tables[0]}' is no table with names" if tables else ""
-        raise InputError(
+        unpaired = (
             f"{path}: a .h5ad file in which nothing tells proteins from genes: 'var' needs a column "
-            f"'feature_types' with Antibody Capture or ADT in it (found {kinds}{nameless}); or give a "
+            f"'feature_types' with Antibody Capture or ADT in it (found {found}{nameless}); or give a "
             ".h5mu file, or RNA and protein as a pair of .h5ad files"
         )
+        if not kinds.isdisjoint(USUAL_NAMES[RNA]):
+            return by_feature_type(str(path), whole, unpaired=unpaired)
+        return CellFile(str(path), {UNNAMED: whole}, unpaired=unpaired)
     protein = Modality(whole.obs[[]], named[0].columns.astype(str), {"X": named[0].to_numpy})
     return CellFile(str(path), {"rna": whole, "protein": protein})
-
-
-def _by_feature_type(where: str, whole: Modality) -> CellFile:
-    """Divide one matrix into modalities by the type of each feature."""
-    # Read once for all modalities.
-    layers = {name: functools.cache(read) for name, read in whole.layers.items()}
-    cached = Modality(whole.obs[[]], whole.features, layers)
-    modalities = {
-        kind: cached.only(np.flatnonzero(whole.types == kind))
-        for kind in dict.fromkeys(whole.types)
-    }
-    return CellFile(where, modalities, whole.obs)
 
 
 def _open_pair(paths: list[Path]) -> CellFile:
@@ -304,8 +270,8 @@ def _open_10x_h5(path: Path) -> CellFile:
             "Ranger's filtered_feature_bc_matrix.h5"
         ) from error
     types = data.var["feature_types"].astype(str).to_numpy()
-    return _by_feature_type(
-        str(path), Modality(data.obs, data.var_names, {"X": lambda: data.X}, types)
+    return by_feature_type(
+        str(path), Modality(data.obs, data.var_names, {"X": lambda: data.X}, types, data.var)
     )
 
 
@@ -318,14 +284,16 @@ def _open_10x_folder(path: Path) -> CellFile:
         )
     [matrix] = matrices
     prefix = matrix.name.split("matrix.mtx")[0]
+    unpaired, named_in = "", "features.tsv"
     if not _beside(matrix, prefix, "features.tsv") and _beside(matrix, prefix, "genes.tsv"):
-        raise InputError(
+        named_in = "genes.tsv"
+        unpaired = (
             f"{path}: a matrix folder of Cell Ranger 2, which holds genes alone (genes.tsv); protein "
             "needs a features.tsv with the type of each feature"
         )
-    features, barcodes = (
-        _tsv_beside(matrix, prefix, name) for name in ("features.tsv", "barcodes.tsv")
-    )
+    features, barcodes = (_tsv_beside(matrix, prefix, name) for name in (named_in, "barcodes.tsv"))
+    if unpaired:
+        features[2] = GENES
     if features.shape[1] < 3:
         raise InputError(
             f"{path}: features.tsv has {features.shape[1]} columns; the third holds the type of each "
@@ -335,12 +303,16 @@ def _open_10x_folder(path: Path) -> CellFile:
     cells, found = len(barcodes), read().shape
     if found != (cells, len(features)):
         raise InputError(
-            f"{matrix}: {found[1]:,} features and {found[0]:,} cells, but features.tsv names "
+            f"{matrix}: {found[1]:,} features and {found[0]:,} cells, but {named_in} names "
             f"{len(features):,} and barcodes.tsv {cells:,}; all three must be of one run"
         )
     obs = pd.DataFrame(index=pd.Index(barcodes[0].to_numpy()))
     names = pd.Index(features[1].to_numpy())
-    return _by_feature_type(str(path), Modality(obs, names, {"X": read}, features[2].to_numpy()))
+    types = features[2].to_numpy()
+    var = pd.DataFrame({"gene_ids": features[0].to_numpy(), "feature_types": types}, index=names)
+    return by_feature_type(
+        str(path), Modality(obs, names, {"X": read}, types, var), unpaired=unpaired
+    )
 
 
 def _beside(matrix: Path, prefix: str, name: str) -> Path | None:

@@ -13,8 +13,9 @@ import yaml
 from sharedim import configuration
 from sharedim.description import describe
 from sharedim.errors import InputError
-from sharedim.formats import CellFile, open_cells
+from sharedim.formats import open_cells
 from sharedim.io import read_paired_cells
+from sharedim.modalities import CellFile
 
 WIDTH = 100
 INDENT = 12

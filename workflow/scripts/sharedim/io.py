@@ -10,18 +10,24 @@ import mudata
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from scipy import sparse
 
 from sharedim import checks
-from sharedim.columns import find_batch, find_labels, fold
+from sharedim.columns import find_batch, find_labels
 from sharedim.errors import InputError
-from sharedim.formats import (
-    PROTEIN_NAMES,
-    RNA_NAMES,
+from sharedim.formats import open_cells
+from sharedim.modalities import (
+    IN_WORDS,
+    OPTIONS,
+    PROTEIN,
+    RNA,
     CellFile,
-    Matrix,
-    Modality,
-    open_cells,
+    cell_columns,
+    listed,
+    only_its_kind,
+    read_matrix,
+    recognised,
+    refuse_duplicated_names,
+    require_layer,
 )
 
 # Isotype controls by the names antibody panels give them; "IgG" alone may be a true marker.
@@ -187,20 +193,24 @@ def pair_cells(
     values are raw counts.
     """
     file = source if isinstance(source, CellFile) else open_cells(source)
-    rna, prot, kind_notes = _find_modalities(file, rna_modality, protein_modality)
-    _refuse_duplicated_names(file, {"RNA": rna, "protein": prot})
+    if file.unpaired:
+        raise InputError(file.unpaired)
+    notes: list[str] = []
+    names = _names_of_both(file, rna_modality, protein_modality)
+    rna, prot = (only_its_kind(file, names[kind], kind, notes) for kind in (RNA, PROTEIN))
+    refuse_duplicated_names(file, {RNA: rna, PROTEIN: prot})
     cells = rna.obs.index.intersection(prot.obs.index, sort=False)
     checks.check_pairs(cells, rna.obs.index, prot.obs.index, file.where)
-    _require_layer(file, (rna, prot), counts_layer)
+    require_layer(file, (rna, prot), counts_layer)
     return Pairs(
         where=file.where,
-        rna=_matrix_of(rna, cells, "RNA", file.where, counts_layer, counts=True),
-        prot=_matrix_of(prot, cells, "protein", file.where, counts_layer, counts=counted),
-        columns=_cell_columns(file, rna, prot, cells),
+        rna=read_matrix(rna, cells, RNA, file.where, counts_layer, counts=True),
+        prot=read_matrix(prot, cells, PROTEIN, file.where, counts_layer, counts=counted),
+        columns=cell_columns((file.obs, rna.obs, prot.obs), cells),
         n_rna=len(rna.obs),
         n_prot=len(prot.obs),
         notes=[
-            *kind_notes,
+            *notes,
             *checks.pairing_notes(len(cells), len(rna.obs), len(prot.obs)),
             *checks.name_notes(rna.features, prot.features),
         ],
@@ -231,139 +241,24 @@ def cell_table(cells: PairedCells, test_cells: np.ndarray) -> pd.DataFrame:
     return table
 
 
-def _find_modalities(
+def _names_of_both(
     file: CellFile, rna_modality: str | None, protein_modality: str | None
-) -> tuple[Modality, Modality, list[str]]:
-    """Return both modalities, and a sentence where one holds features of the other's kind."""
-    rna = _find_modality(file, rna_modality, RNA_NAMES, "RNA")
-    prot = _find_modality(file, protein_modality, PROTEIN_NAMES, "protein")
-    if rna == prot:
-        raise InputError(f"{file.where}: modality '{rna}' cannot be both RNA and protein")
-    notes: list[str] = []
-    genes, proteins = (
-        _only_its_kind(file.modalities[name], kinds, what, file.where, notes)
-        for name, kinds, what in ((rna, RNA_NAMES, "RNA"), (prot, PROTEIN_NAMES, "protein"))
-    )
-    return genes, proteins, notes
-
-
-def _only_its_kind(
-    modality: Modality, kinds: tuple[str, ...], what: str, where: str, notes: list[str]
-) -> Modality:
-    """Leave out the features that a file says are of another kind: shared by both, they'd match."""
-    if modality.types is None:
-        return modality
-    own = np.array([fold(kind) in kinds for kind in modality.types], dtype=bool)
-    known = np.array([fold(kind) in RNA_NAMES + PROTEIN_NAMES for kind in modality.types])
-    if own.all() or not known.any():
-        return modality
-    others = ", ".join(dict.fromkeys(modality.types[~own]))
-    if not own.any():
-        raise InputError(
-            f"{where}: the {what} modality holds features of another kind ({others}); are the "
-            "modalities or files the wrong way round?"
-        )
-    notes.append(
-        f"{(~own).sum():,} features of another kind ({others}) are left out of the {what} modality."
-    )
-    return modality.only(np.flatnonzero(own))
-
-
-def _find_modality(file: CellFile, named: str | None, usual: tuple[str, ...], what: str) -> str:
-    found = ", ".join(file.modalities) or "none"
-    option = "rna_modality" if what == "RNA" else "protein_modality"
-    if named is not None:
-        alike = [name for name in file.modalities if fold(name) == fold(named)]
-        if named not in file.modalities and len(alike) == 1:
-            return alike[0]
-        if named not in file.modalities:
-            raise InputError(f"{file.where}: no modality named '{named}' ({option}); found {found}")
-        return named
-    matches = [name for name in file.modalities if fold(name) in usual]
-    if len(matches) != 1:
-        how_many = "no" if not matches else "more than one"
-        raise InputError(
-            f"{file.where}: {how_many} {what} modality recognised among the modalities found "
-            f"({found}); both RNA and protein are needed, under their usual names or named with "
-            f"{option}="
-        )
-    return matches[0]
-
-
-def _refuse_duplicated_names(file: CellFile, modalities: dict[str, Modality]) -> None:
-    tables = {f"the {what} modality": modality.obs for what, modality in modalities.items()}
-    for place, table in (tables | {"the table of cells": file.obs}).items():
-        duplicated = table.index[table.index.duplicated()]
-        if len(duplicated):
+) -> dict[str, str]:
+    """Return what both modalities are called in a file."""
+    names = {}
+    for kind, named in ((RNA, rna_modality), (PROTEIN, protein_modality)):
+        matches = recognised(file, kind, named)
+        if len(matches) != 1:
+            how_many = "no" if not matches else "more than one"
             raise InputError(
-                f"{file.where}: {place} holds {len(duplicated):,} duplicated cell names (such as "
-                f"'{duplicated[0]}'); every cell needs a name of its own"
+                f"{file.where}: {how_many} {IN_WORDS[kind]} modality recognised among the modalities "
+                f"found ({listed(file)}); both RNA and protein are needed, under their usual names or "
+                f"named with {OPTIONS[kind]}="
             )
-
-
-def _cell_columns(file: CellFile, rna: Modality, prot: Modality, cells: pd.Index) -> pd.DataFrame:
-    """Collect the columns about cells: the object's own first, then RNA's, then the protein's."""
-    columns: dict[str, pd.Series] = {}
-    for table in (file.obs, rna.obs, prot.obs):
-        for name in table.columns:
-            columns.setdefault(name, table[name].reindex(cells))
-    return pd.DataFrame(columns, index=cells)
-
-
-def _require_layer(file: CellFile, modalities: tuple[Modality, ...], named: str | None) -> None:
-    found = list(dict.fromkeys(name for modality in modalities for name in modality.layers))
-    if named is not None and named not in found:
-        raise InputError(
-            f"{file.where}: no layer named '{named}' (counts_layer); found {', '.join(found)}"
-        )
-
-
-def _matrix_of(
-    modality: Modality,
-    cells: pd.Index,
-    what: str,
-    where: str,
-    counts_layer: str | None,
-    *,
-    counts: bool,
-) -> AnnData:
-    """Read a modality's matrix for some of its cells, and refuse values that cannot be right."""
-    # Where muon's dsb puts its values when asked for a layer.
-    preferred = (counts_layer, "counts", "X") if counts else ("dsb", "X")
-    layer = next((name for name in preferred if name in modality.layers), None)
-    matrix = None if layer is None else modality.layers[layer]()
-    if matrix is None:
-        raise InputError(f"{where}: the {what} modality has no matrix X; raw counts are needed")
-    shape = len(modality.obs), len(modality.features)
-    if matrix.shape != shape:
-        raise InputError(
-            f"{where}: the {what} matrix {layer} has {matrix.shape[0]:,} cells and "
-            f"{matrix.shape[1]:,} features where {shape[0]:,} and {shape[1]:,} are named; write the "
-            "file again"
-        )
-    rows = modality.obs.index.get_indexer(cells)
-    # Half precision is not for sparse matrices.
-    matrix = matrix.astype(np.float32) if matrix.dtype == np.float16 else matrix
-    matrix = sparse.csr_matrix(matrix) if counts else _dense(matrix)
-    if not np.array_equal(rows, np.arange(len(modality.obs))):
-        matrix = matrix[rows]
-    if counts:
-        checks.check_counts(matrix, what, where, layer, list(modality.layers))
-    else:
-        checks.check_transformed(matrix, where, layer)
-    data = AnnData(
-        # Half the memory; counts are whole numbers and stay exact.
-        X=matrix.astype(np.float32, copy=False) if counts else matrix,
-        obs=pd.DataFrame(index=cells),
-        var=pd.DataFrame(index=modality.features),
-    )
-    # Gene symbols repeat, and variable genes are chosen by name.
-    data.var_names_make_unique()
-    return data
-
-
-def _dense(matrix: Matrix) -> np.ndarray:
-    return matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)
+        names[kind] = matches[0]
+    if names[RNA] == names[PROTEIN]:
+        raise InputError(f"{file.where}: modality '{names[RNA]}' cannot be both RNA and protein")
+    return names
 
 
 def _truth_of(truth: object) -> dict | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,18 @@ from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sharedim.errors import InputError
-from sharedim.transforms import IN_WORDS, transform_proteins
+from sharedim.projection import (
+    LOG_NORMALISE,
+    RNA_TARGET_SUM,
+    ROWS_AT_ONCE,
+    Projection,
+    depths,
+    log_normalised,
+)
+from sharedim.transforms import IN_WORDS, mean_logarithms, transform_proteins
 
 logger = logging.getLogger(__name__)
 
-RNA_TARGET_SUM = 1e4
-# Rows made dense or projected together.
-ROWS_AT_ONCE = 20_000
 # A local curve of second degree through a third of the genes needs some.
 FEWEST_VARYING_GENES = 50
 TOO_FEW_TO_TELL = "variable genes cannot be told from so few cells or counts"
@@ -70,13 +75,21 @@ class Features:
         Scores, not scaled to unit variance.
     standard_deviations : ndarray, shape (components,)
         Standard deviation of each component over the cells it was fitted on, the spectrum.
-    features : list of str
-        The genes or proteins they were computed from.
+    projection : Projection
+        How they were computed, so that it can be done for other cells.
+    transformed : ndarray of float32, shape (cells, features), or None
+        Of proteins the transformed values, before they were scaled.
     """
 
     components: np.ndarray
     standard_deviations: np.ndarray
-    features: list[str]
+    projection: Projection
+    transformed: np.ndarray | None = None
+
+    @property
+    def features(self) -> list[str]:
+        """The genes or proteins they were computed from."""
+        return self.projection.features
 
 
 def preprocess(
@@ -141,12 +154,24 @@ def rna_features(
     rows = np.arange(rna.n_obs) if fitted_rows is None else fitted_rows
     variable = _variable_genes(counts, rna.var_names, rows, options, batch)
     # Depth counts every gene, the block only the variable ones: nothing else is ever normalised.
-    depth = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
-    block = counts[:, variable].astype(np.float64)
-    block = (sparse.diags(RNA_TARGET_SUM / depth) @ block).log1p()
-    block = _scaled(block, rows, options.scaled_limit)
-    return _principal_components(
-        block, options.rna_components, rows, rna.var_names[variable], "RNA"
+    block = log_normalised(counts[:, variable], depths(counts))
+    mean, deviation = _moments(block, rows)
+    block = _scaled(block, mean, deviation, options.scaled_limit)
+    pca = _principal_components(block, options.rna_components, rows, "RNA")
+    return Features(
+        components=_rotated(pca, block),
+        standard_deviations=np.sqrt(pca.explained_variance_),
+        projection=Projection(
+            names=list(rna.var_names),
+            used=variable,
+            transform=LOG_NORMALISE,
+            log_means=np.empty(0),
+            mean=mean,
+            deviation=deviation,
+            limit=options.scaled_limit,
+            centre=pca.mean_,
+            loadings=pca.components_,
+        ),
     )
 
 
@@ -174,12 +199,30 @@ def protein_features(
     """
     rows = np.arange(prot.n_obs) if fitted_rows is None else fitted_rows
     values = prot.X.toarray() if sparse.issparse(prot.X) else prot.X
-    values = transform_proteins(values, options.protein_transform, rows)
-    if options.protein_transform == "dsb":
-        values = values - values[rows].mean(axis=0)
-    else:
-        values = _scaled(values, rows, options.scaled_limit)
-    return _principal_components(values, prot.n_vars - 1, rows, prot.var_names, "protein")
+    name, limit = options.protein_transform, options.scaled_limit
+    log_means = mean_logarithms(values[rows]) if name == "clr_per_protein" else None
+    values = transform_proteins(values, name, log_means)
+    mean, deviation = _moments(values, rows)
+    if name == "dsb":
+        deviation, limit = np.ones_like(deviation), np.inf
+    block = _scaled(values, mean, deviation, limit)
+    pca = _principal_components(block, prot.n_vars - 1, rows, "protein")
+    return Features(
+        components=_rotated(pca, block),
+        standard_deviations=np.sqrt(pca.explained_variance_),
+        projection=Projection(
+            names=list(prot.var_names),
+            used=np.arange(prot.n_vars),
+            transform=name,
+            log_means=np.empty(0) if log_means is None else log_means,
+            mean=mean,
+            deviation=deviation,
+            limit=limit,
+            centre=pca.mean_,
+            loadings=pca.components_,
+        ),
+        transformed=values.astype(np.float32),
+    )
 
 
 def summarise(
@@ -210,7 +253,7 @@ def summarise(
 
 def _in_words(features: dict[str, Features], options: FeatureOptions) -> dict[str, str]:
     """Return what was done to each modality, for a methods section."""
-    counts = {name: len(found.features) for name, found in features.items()}
+    counts = {name: len(found.projection.used) for name, found in features.items()}
     scaled = f"scaled and clipped at {options.scaled_limit:g} standard deviations"
     ranked = ", ranked within batches" if options.variable_genes_by_batch else ""
     denoised = options.protein_transform == "dsb"
@@ -282,21 +325,28 @@ def _refuse_too_few_varying_genes(data: AnnData) -> None:
             )
 
 
-def _scaled(values: np.ndarray | sparse.csr_matrix, rows: np.ndarray, limit: float) -> np.ndarray:
-    """Centre and scale each column by the chosen rows, clip, and return a dense block.
+def _moments(
+    values: np.ndarray | sparse.csr_matrix, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of each column over some rows; 1 for one that is constant."""
+    fitted = values if len(rows) == values.shape[0] else values[rows]
+    if sparse.issparse(fitted):
+        mean, variance = mean_variance_axis(fitted, axis=0)
+    else:
+        mean, variance = fitted.mean(axis=0), fitted.var(axis=0)
+    # The sample's variance, as Seurat has it.
+    deviation = np.sqrt(variance * len(rows) / (len(rows) - 1))
+    return mean, np.where(deviation > 0, deviation, 1.0)
+
+
+def _scaled(
+    values: np.ndarray | sparse.csr_matrix, mean: np.ndarray, deviation: np.ndarray, limit: float
+) -> np.ndarray:
+    """Centre and scale each column, clip, and return a dense block.
 
     A sparse block becomes dense in single precision, part by part; a dense one stays in double.
     """
-    if sparse.issparse(values):
-        fitted = values if len(rows) == values.shape[0] else values[rows]
-        mean, variance = mean_variance_axis(fitted, axis=0)
-        block = np.empty(values.shape, dtype=np.float32)
-    else:
-        mean, variance = values[rows].mean(axis=0), values[rows].var(axis=0)
-        block = np.empty(values.shape)
-    # The sample's variance, as Seurat has it.
-    deviation = np.sqrt(variance * len(rows) / (len(rows) - 1))
-    deviation[deviation == 0] = 1.0
+    block = np.empty(values.shape, dtype=np.float32 if sparse.issparse(values) else np.float64)
     for first in range(0, len(block), ROWS_AT_ONCE):
         part = values[first : first + ROWS_AT_ONCE]
         part = part.toarray() if sparse.issparse(part) else part
@@ -304,24 +354,21 @@ def _scaled(values: np.ndarray | sparse.csr_matrix, rows: np.ndarray, limit: flo
     return block
 
 
-def _principal_components(
-    block: np.ndarray, wanted: int, rows: np.ndarray, names: pd.Index, what: str
-) -> Features:
+def _principal_components(block: np.ndarray, wanted: int, rows: np.ndarray, what: str) -> PCA:
     components = min(wanted, block.shape[1] - 1, len(rows) - 1)
     if components < wanted:
         logger.info("%s: the data allow %d components, not %d", what, components, wanted)
     # Exact and repeatable; it centres again, which clipping has made necessary.
     pca = PCA(n_components=components, svd_solver="covariance_eigh")
-    pca.fit(block if len(rows) == len(block) else block[rows])
+    return pca.fit(block if len(rows) == len(block) else block[rows])
+
+
+def _rotated(pca: PCA, block: np.ndarray) -> np.ndarray:
     parts = [
         pca.transform(block[first : first + ROWS_AT_ONCE])
         for first in range(0, len(block), ROWS_AT_ONCE)
     ]
-    return Features(
-        components=np.concatenate(parts).astype(np.float32),
-        standard_deviations=np.sqrt(pca.explained_variance_),
-        features=list(names),
-    )
+    return np.concatenate(parts).astype(np.float32)
 
 
 def _without_batch(features: Features, batch: pd.Series) -> Features:
@@ -333,4 +380,9 @@ def _without_batch(features: Features, batch: pd.Series) -> Features:
     corrected = harmonypy.run_harmony(
         features.components.astype(np.float64), table, "batch", verbose=False, ncores=1
     ).Z_corr
-    return Features(corrected.astype(np.float32), corrected.std(axis=0, ddof=1), features.features)
+    return replace(
+        features,
+        components=corrected.astype(np.float32),
+        standard_deviations=corrected.std(axis=0, ddof=1),
+        projection=replace(features.projection, batch_corrected=True),
+    )

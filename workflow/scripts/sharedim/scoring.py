@@ -14,12 +14,12 @@ import torch
 
 from sharedim.checkpoints import ModelBlock
 from sharedim.dimension import dimensions_by_type, intrinsic_dimensions
-from sharedim.encoders import EncoderStack
 from sharedim.geometry import alignment, norms, uniformity
 from sharedim.information import best_temperature, infonce_nats
 from sharedim.lengths import comparable
 from sharedim.parallel import each
 from sharedim.probes import probe
+from sharedim.representations import compares_by_cosine, encoded_pair
 from sharedim.retrieval import (
     TOP_SHARE,
     UNKNOWN,
@@ -39,36 +39,6 @@ from sharedim.tables import CONFUSION_COLUMNS, SCORE_COLUMNS, TYPE_DIMENSION_COL
 logger = logging.getLogger(__name__)
 
 RECALLS = (1, 5, 10)
-
-
-def representations(block: ModelBlock, model: int, modality: str, cells: np.ndarray) -> np.ndarray:
-    """Encode cells with one model of a block.
-
-    Parameters
-    ----------
-    block : ModelBlock
-        Trained models.
-    model : int
-        Position in the block.
-    modality : str
-        ``"rna"`` or ``"prot"``.
-    cells : ndarray of float32, shape (n, features)
-        Features of the cells.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, d)
-        Divided by the mean norm over the model's normaliser cells.
-    """
-    prefix = f"{modality}."
-    tensors = {
-        name.removeprefix(prefix): torch.from_numpy(tensor[model : model + 1])
-        for name, tensor in block.tensors.items()
-        if name.startswith(prefix)
-    }
-    encoder = EncoderStack.from_tensors(tensors)
-    encoded = encoder.encode(torch.from_numpy(np.array(cells))[None])[0].numpy()
-    return encoded / block.tensors[f"mean_norm.{modality}"][model]
 
 
 class BlockScores(NamedTuple):
@@ -138,7 +108,9 @@ def score_block(
     for model, seed in enumerate(block.header["seeds"]):
         split = split_cells(len(rna), seed, test_cells, recipe["validation_share"])
         cells = vars(split)
-        pairs = {part: _pair(block, model, rna[own], prot[own]) for part, own in cells.items()}
+        pairs = {
+            part: encoded_pair(block, model, rna[own], prot[own]) for part, own in cells.items()
+        }
         codes = {
             part: {column: level.codes[own] for column, level in levels.items()}
             for part, own in cells.items()
@@ -256,20 +228,6 @@ def _probes(
     for modality, scores in zip(("rna", "prot"), found, strict=True):
         for split, name, column, *score in scores:
             yield split, f"probe_{name}_{column}_{modality}", *score
-
-
-def compares_by_cosine(block: ModelBlock, model: int) -> bool:
-    """Tell whether a model compares by cosine: by its recipe, or where that chose, by the model."""
-    if "cosine" in block.tensors:
-        return bool(block.tensors["cosine"][model])
-    return block.header["recipe"]["similarity"] == "cosine"
-
-
-def _pair(
-    block: ModelBlock, model: int, rna: np.ndarray, prot: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Encode both modalities of the same cells with one model of a block."""
-    return representations(block, model, "rna", rna), representations(block, model, "prot", prot)
 
 
 def score_pair(

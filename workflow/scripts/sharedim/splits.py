@@ -9,6 +9,7 @@ import numpy as np
 TRAIN_CELLS = 10_000
 NORMALISER_CELLS = 8_000
 TEST_CELLS = 12_672
+NORMALISER_SHARE = NORMALISER_CELLS / (TRAIN_CELLS + NORMALISER_CELLS)
 # Validation cells of recipes that need no more than to choose by them.
 VALIDATION_CELLS = 2_000
 
@@ -43,6 +44,8 @@ def split_cells(
     seed: int,
     test_cells: np.ndarray | None = None,
     validation_share: float | None = None,
+    *,
+    hold_out: bool = True,
 ) -> Split:
     """Divide the cells for one seed.
 
@@ -56,6 +59,9 @@ def split_cells(
     A recipe that says which share of the cells that are not tested it needs to choose by (at most
     2,000 cells) trains on all others. The test cells are the same for every recipe.
 
+    A model that is to be used rather than judged holds nothing out: all cells train but those that
+    estimate the norm, or that the recipe chooses by.
+
     Parameters
     ----------
     n_cells : int
@@ -67,12 +73,20 @@ def split_cells(
         each seed draw its own.
     validation_share : float, optional
         Share of the other cells that are not trained on; None divides them as the paper does.
+    hold_out : bool
+        False makes no cell a test cell.
 
     Returns
     -------
     Split
     """
     rng = np.random.default_rng(seed)
+    if not hold_out:
+        order = rng.permutation(n_cells)
+        share = NORMALISER_SHARE if validation_share is None else validation_share
+        most = NORMALISER_CELLS if validation_share is None else VALIDATION_CELLS
+        n_normaliser = min(most, round(n_cells * share))
+        return Split(train=order[n_normaliser:], normaliser=order[:n_normaliser], test=order[:0])
     if test_cells is None or len(test_cells) == 0:
         n_test, n_train, n_normaliser = split_sizes(n_cells)
         order = rng.permutation(n_cells)
@@ -81,8 +95,7 @@ def split_cells(
     else:
         test = np.asarray(test_cells)
         rest = rng.permutation(np.setdiff1d(np.arange(n_cells), test))
-        share = TRAIN_CELLS / (TRAIN_CELLS + NORMALISER_CELLS)
-        n_train = min(TRAIN_CELLS, round(len(rest) * share))
+        n_train = min(TRAIN_CELLS, round(len(rest) * (1 - NORMALISER_SHARE)))
         n_normaliser = min(NORMALISER_CELLS, len(rest) - n_train)
     if validation_share is not None:
         rest = rest[: TRAIN_CELLS + NORMALISER_CELLS]

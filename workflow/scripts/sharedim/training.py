@@ -25,7 +25,7 @@ from sharedim.errors import InputError
 from sharedim.passes import NormPass
 from sharedim.quantities import HISTORY
 from sharedim.recipes import ContrastiveRecipe
-from sharedim.splits import split_cells
+from sharedim.splits import Split, split_cells
 from sharedim.stacks import PairShape, StackCells, StackState, initial_models
 from sharedim.threads import SharedEngine
 
@@ -84,6 +84,7 @@ def train_seeds(
     dim: int,
     seeds: list[int],
     test_cells: np.ndarray | None = None,
+    hold_out: bool = True,
     dimension_every: int = 0,
     keeper: StateKeeper | None = None,
     observe: Callable[[Progress], None] | None = None,
@@ -104,6 +105,8 @@ def train_seeds(
         The repetitions; each has its own split, initial weights and draws.
     test_cells : ndarray of int64, optional
         Test cells that are the same for every seed, as `sharedim.splits.split_cells` takes them.
+    hold_out : bool
+        False makes no cell a test cell, for a model that is to be used rather than judged.
     dimension_every : int
         Epochs between estimates of the intrinsic dimension; 0 for none.
     keeper : StateKeeper, optional
@@ -132,8 +135,12 @@ def train_seeds(
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision(choose_precision())
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
-    split = split_cells(len(rna), 0, test_cells, recipe.validation_share)
-    size = models_per_stack(device, memory_of_model(shape, split, recipe))
+
+    def split_of(seed: int) -> Split:
+        share = recipe.validation_share
+        return split_cells(len(rna), seed, test_cells, share, hold_out=hold_out)
+
+    size = models_per_stack(device, memory_of_model(shape, split_of(0), recipe))
     waiting = stacks_to_train(seeds, size, keeper, device)
     done = set()
 
@@ -147,7 +154,7 @@ def train_seeds(
     while waiting:
         stack = waiting.pop(0)
         try:
-            cells, state = prepare_stack(stack, rna, prot, shape, recipe, device, test_cells)
+            cells, state = prepare_stack(stack, rna, prot, shape, recipe, device, split_of)
             for seed, tensors in train_stack(
                 cells,
                 state,
@@ -214,12 +221,12 @@ def prepare_stack(
     shape: PairShape,
     recipe: ContrastiveRecipe,
     device: torch.device,
-    test_cells: np.ndarray | None = None,
+    split_of: Callable[[int], Split],
 ) -> tuple[StackCells, StackState]:
     """Gather the cells of a stack, and its untrained models unless it is one that goes on."""
     started = isinstance(stack, StackState)
     seeds = stack.seeds if started else stack
-    splits = [split_cells(len(rna), seed, test_cells, recipe.validation_share) for seed in seeds]
+    splits = [split_of(seed) for seed in seeds]
     partners = None
     if recipe.shuffle_pairs:
         partners = [split.shuffled(seed) for split, seed in zip(splits, seeds, strict=True)]

@@ -15,7 +15,14 @@ IN_WORDS = {
 TRANSFORMS = tuple(IN_WORDS)
 
 
-def transform_proteins(values: np.ndarray, name: str, fitted_rows: np.ndarray) -> np.ndarray:
+def mean_logarithms(values: np.ndarray) -> np.ndarray:
+    """Return the mean of log1p of each protein over some cells, which ``clr_per_protein`` needs."""
+    return np.log1p(np.asarray(values, dtype=np.float64)).mean(axis=0)
+
+
+def transform_proteins(
+    values: np.ndarray, name: str, log_means: np.ndarray | None = None
+) -> np.ndarray:
     """Transform protein values.
 
     Parameters
@@ -27,8 +34,8 @@ def transform_proteins(values: np.ndarray, name: str, fitted_rows: np.ndarray) -
         2), ``log1p(x / exp(mean(log1p(x))))``; ``clr_per_protein`` the same of each protein across
         the cells (Seurat's margin 1); ``log_center`` the logarithm ``log1p(x)`` less its mean over
         the cell's proteins; ``dsb`` and ``none`` leave the values as they are.
-    fitted_rows : ndarray of int64
-        Cells over which ``clr_per_protein`` takes its means.
+    log_means : ndarray, shape (proteins,), optional
+        As `mean_logarithms` gives it of the cells that ``clr_per_protein`` is fitted on.
 
     Returns
     -------
@@ -43,7 +50,7 @@ def transform_proteins(values: np.ndarray, name: str, fitted_rows: np.ndarray) -
     if name == "clr_per_cell":
         return np.log1p(values / np.exp(np.log1p(values).mean(axis=1, keepdims=True)))
     if name == "clr_per_protein":
-        return np.log1p(values / np.exp(np.log1p(values[fitted_rows]).mean(axis=0)))
+        return np.log1p(values / np.exp(log_means))
     if name == "log_center":
         logarithm = np.log1p(values)
         return logarithm - logarithm.mean(axis=1, keepdims=True)

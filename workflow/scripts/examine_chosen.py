@@ -1,0 +1,51 @@
+"""Look at the chosen models of one dataset: true and false pairs, and protein predicted from RNA."""
+
+import numpy as np
+import torch
+
+from sharedim import durations
+from sharedim.checkpoints import read_block, read_making
+from sharedim.chosen import examine
+from sharedim.files import read_json
+from sharedim.log import job
+from sharedim.projection import read_projections
+from sharedim.tables import write_table
+
+
+def main():
+    given, output = snakemake.input, snakemake.output
+    torch.set_num_threads(snakemake.threads)
+    with job(snakemake.log[0], f"chosen models {snakemake.wildcards.dataset}") as logger:
+        answer = read_json(given.answer)
+        chosen = answer["recipe"], answer["recommended_d"]["value"]
+        blocks = []
+        for path in given.models:
+            header, _ = read_making(path)
+            if (header["recipe"]["name"], header["dim"]) == chosen:
+                blocks.append(read_block(path))
+        rna = np.load(given.rna)
+        models = sum(len(block.header["seeds"]) for block in blocks)
+        durations.announce(
+            f"looking at true and false pairs, and predicting proteins from RNA, with "
+            f"{durations.counted(models, 'model')} of {len(rna):,} cells",
+            durations.of_examining(models, len(rna)),
+        )
+        logger.info("%d blocks of recipe %s at d = %s", len(blocks), *chosen)
+        found = examine(
+            blocks,
+            rna,
+            np.load(given.prot),
+            np.load(given.protein_values),
+            read_projections(given.projection)["prot"].features,
+            np.load(given.test_cells),
+        )
+        write_table(output.similarities, found.similarities)
+        write_table(output.prediction, found.predictions)
+        quality = found.predictions.groupby("method")["correlation"].mean()
+        for method, correlation in quality.items():
+            logger.info(
+                "%s: proteins predicted with a mean correlation of %.3f", method, correlation
+            )
+
+
+main()

@@ -1,0 +1,53 @@
+"""What trained encoders make of cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from sharedim.checkpoints import ModelBlock
+from sharedim.encoders import EncoderStack
+
+
+def representations(block: ModelBlock, model: int, modality: str, cells: np.ndarray) -> np.ndarray:
+    """Encode cells with one model of a block.
+
+    Parameters
+    ----------
+    block : ModelBlock
+        Trained models.
+    model : int
+        Position in the block.
+    modality : str
+        ``"rna"`` or ``"prot"``.
+    cells : ndarray of float32, shape (n, features)
+        Features of the cells.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, d)
+        Divided by the mean norm over the model's normaliser cells.
+    """
+    prefix = f"{modality}."
+    tensors = {
+        name.removeprefix(prefix): torch.from_numpy(tensor[model : model + 1])
+        for name, tensor in block.tensors.items()
+        if name.startswith(prefix)
+    }
+    encoder = EncoderStack.from_tensors(tensors)
+    encoded = encoder.encode(torch.from_numpy(np.array(cells))[None])[0].numpy()
+    return encoded / block.tensors[f"mean_norm.{modality}"][model]
+
+
+def encoded_pair(
+    block: ModelBlock, model: int, rna: np.ndarray, prot: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Encode both modalities of the same cells with one model of a block."""
+    return representations(block, model, "rna", rna), representations(block, model, "prot", prot)
+
+
+def compares_by_cosine(block: ModelBlock, model: int) -> bool:
+    """Tell whether a model compares by cosine: by its recipe, or where that chose, by the model."""
+    if "cosine" in block.tensors:
+        return bool(block.tensors["cosine"][model])
+    return block.header["recipe"]["similarity"] == "cosine"

@@ -1,0 +1,62 @@
+"""Train the model of one dataset that is to be used: its recommended dimension, all cells."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sharedim import checkpoints, durations, progress
+from sharedim.devices import choose_device, choose_precision, described
+from sharedim.files import read_json
+from sharedim.final import SEED, assemble, fit_final, nothing_to_use
+from sharedim.log import job
+from sharedim.projection import read_projections
+from sharedim.provenance import of_job
+from sharedim.recipes import RECIPES, as_record
+from sharedim.tables import read_labels
+
+
+def main():
+    given, engine = snakemake.input, snakemake.params.engine
+    dataset, output = snakemake.wildcards.dataset, Path(snakemake.output.model)
+    torch.set_num_threads(snakemake.threads)
+    name = f"final model {dataset}"
+    with job(snakemake.log[0], name) as logger, progress.shown(name) as observe:
+        answer = read_json(given.answer)
+        dim = answer["recommended_d"]["value"]
+        if dim is None:
+            logger.info("nothing shared was found: there is no model to train")
+            checkpoints.write_block(output, nothing_to_use(dataset))
+            return
+        started, recipe = time.monotonic(), RECIPES[answer["recipe"]]
+        logger.info("recipe %s, d = %d, all cells but those it validates by", recipe.name, dim)
+        rna, prot = np.load(given.rna), np.load(given.prot)
+        durations.announce(
+            f"training the model to be used and putting it together with its {len(rna):,} cells",
+            durations.of_final_model(len(rna)),
+        )
+        fitted = checkpoints.complete_block(
+            output.parent / "checkpoints" / "final",
+            checkpoints.block_header(
+                as_record(recipe), dim, [SEED], given.rna, given.prot, precision=choose_precision()
+            ),
+            engine,
+            fit_final(rna, prot, recipe, dim, observe),
+        )
+        model = assemble(
+            dataset,
+            fitted,
+            features=(rna, prot),
+            protein_values=np.load(given.protein_values),
+            projections=read_projections(given.projection),
+            cells=pd.Index(read_labels(given.cells, ["cell"])["cell"]),
+            labels=read_labels(given.cells, list(read_json(given.check)["labels"])),
+        )
+        making = of_job(described(choose_device()), time.monotonic() - started, engine)
+        checkpoints.write_block(output, model, making)
+        logger.info("temperature %.3f", model.tensors["temperature"][0])
+
+
+main()

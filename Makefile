@@ -4,13 +4,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 comma := ,
 
-.PHONY: help run what-comes test slurm-test check lint format bench bench-gpu bench-recipes calibrate clean
+.PHONY: help run what-comes test slurm-test tutorial-test check lint format bench bench-gpu bench-recipes calibrate clean
 
 help:
 	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
 	@echo "make check FILE=cells.h5mu   what the workflow sees in a file, and what it would run"
 	@echo "make test    every check and test"
 	@echo "make slurm-test   the workflow on a real Slurm, started here for it; needs root and apt"
+	@echo "make tutorial-test   the commands of docs/tutorial.md, in order, on the real file"
 	@echo "make lint    the checks alone"
 	@echo "make format  let ruff and snakefmt format the code"
 	@echo "make bench   time training against a plain loop, as ratios within one run, and preprocessing"
@@ -55,6 +56,10 @@ test: lint
 # Installs slurm-wlm and munge where they are missing; where it cannot, says so and is content.
 slurm-test: .venv/test-ready
 	tests/slurm/run.sh
+
+# Skips itself, saying why, where the file is not beside the checkout. TINY=--tiny for a small grid.
+tutorial-test: .venv/test-ready
+	PYTHONPATH=tests:tests/integration $(BIN)/python tests/tutorial/run.py $(TINY)
 
 lint: .venv/test-ready
 	$(BIN)/ruff check .

@@ -55,6 +55,10 @@ def training(name, models, cells, device="cpu"):
         (durations.of_preprocessing(30_000), 14.5),
         (durations.of_preprocessing(300_000), 83),
         (durations.of_fitting(16, 6855), 10),
+        # 6,855 cells, three seeds.
+        (durations.of_examining(3, 6855), 8),
+        (durations.of_final_model(6855), 33),
+        (durations.of_embedding(6855), 51),
     ],
 )  # fmt: skip
 def test_estimates_are_within_a_factor_of_two_of_what_was_measured(estimate, measured):

@@ -1,112 +1,43 @@
+"""The page says what the tables say, of every kind of dataset, and escapes what it is given."""
+
 from __future__ import annotations
 
+import gzip
+import io
+import json
 import re
+from base64 import b64decode
+from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_results import (
+    LABELS,
+    made_up_embedding,
+    made_up_records,
+    made_up_results,
+    made_up_scores,
+    with_nothing_shared,
+)
 
-from sharedim.answer import answer_of
-from sharedim.figures import plot_saturation, plot_training, save
-from sharedim.provenance import of_dataset, of_job
-from sharedim.report import render_report, score_tables
-from sharedim.saturation import saturation_table
+from sharedim.alternatives import alternatives
+from sharedim.certainty import reasons_of, verdict
+from sharedim.dataset_index import render_index
+from sharedim.downloads import PACKED_LIMIT, of_table
+from sharedim.figures import PICTURES
+from sharedim.methods import REFERENCES, methods_of
+from sharedim.report import downloads, render_report
+from sharedim.report_tables import score_tables, transferred_types
 
-LABELS = ["celltype.l1", "celltype.l2"]
-DIMS, SEEDS = [1, 2, 4], 3
-
-
-def made_up_scores(labels, recipes=("paper", "cca")):
-    rng = np.random.default_rng(0)
-    metrics = {f"match_top0.5pct_{way}": 0.005 for way in ("rna_to_prot", "prot_to_rna")}
-    metrics |= {
-        f"label_{label}_{way}": 0.3 for label in labels for way in ("rna_to_prot", "prot_to_rna")
-    }
-    metrics |= {f"id_mle_{modality}": np.nan for modality in ("rna", "prot")}
-    rows = [
-        ("cells", recipe, dim, seed, split, metric, dim * 0.1 + rng.normal(scale=0.01), chance)
-        for recipe in recipes
-        for dim in DIMS
-        for seed in range(SEEDS)
-        for split in ("train", "test")
-        for metric, chance in metrics.items()
-    ]
-    if "paper" in recipes:
-        rows += [
-            ("cells", "paper", dim, seed, "train", "temperature", 0.5, np.nan)
-            for dim in DIMS
-            for seed in range(SEEDS)
-        ]
-    return pd.DataFrame(
-        rows, columns=["dataset", "recipe", "dim", "seed", "split", "metric", "value", "chance"]
-    )
+SVGS = dict.fromkeys(PICTURES, b"<svg></svg>")
 
 
-def made_up_history():
-    rows = [
-        (
-            "cells",
-            "paper",
-            dim,
-            seed,
-            epoch,
-            5 - epoch / dim,
-            5.2 - epoch / dim,
-            1 - epoch / 10,
-            5.5,
-            np.nan,
-            np.nan,
-        )
-        for dim in DIMS
-        for seed in range(SEEDS)
-        for epoch in (1, 2, 3)
-    ]
-    names = ["loss", "held_out_loss", "temperature", "chance_loss", "id_rna", "id_prot"]
-    return pd.DataFrame(rows, columns=["dataset", "recipe", "dim", "seed", "epoch", *names])
-
-
-def render(labels=LABELS, recipes=("paper", "cca"), truth=None, warnings=()):
-    scores = made_up_scores(labels, recipes)
-    saturation = saturation_table(scores, {"train": 978, "test": 1240})
-    check = {
-        "dataset": "<cells>",
-        "file": "cells & more.h5mu",
-        "summary": "3,000 paired cells",
-        "split": {"train": 978, "normaliser": 782, "test": 1240},
-        "labels": {label: {"types": {"A": 10, "B": 20}, "unknown": 5} for label in labels},
-        "test_cells": "drawn by each seed",
-        "batches": {},
-        "warnings": list(warnings),
-        "truth": truth,
-    }
-    preprocessing = {
-        modality: {"components": 5, "features": ["a", "b"], "steps": f"steps of {modality}"}
-        for modality in ("rna", "prot")
-    } | {"fitted_on": "all cells"}
-    page = render_report(
-        answer=answer_of(
-            "cells",
-            scores,
-            saturation,
-            contrastive=[recipe for recipe in recipes if recipe == "paper"],
-            directions=24,
-        ),
-        check=check,
-        preprocessing=preprocessing,
-        provenance=of_dataset(
-            {},
-            [],
-            [
-                ({"recipe": {"name": name}, "seeds": [0, 4]}, of_job("a <device>", 90, "engine"))
-                for name in recipes
-            ],
-        ),
-        scores=scores,
-        saturation=saturation,
-        saturation_svg=b"<svg>saturation</svg>",
-        training_svg=b"<svg>training</svg>",
-    )
-    return page, scores, saturation
+def render(results=None):
+    results = results or made_up_results()
+    records = made_up_records(results)
+    return render_report(results, records, SVGS), results, records
 
 
 def test_the_page_says_where_results_come_from():
@@ -116,145 +47,225 @@ def test_the_page_says_where_results_come_from():
 
 def test_the_page_needs_nothing_from_outside():
     page, *_ = render()
-    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:)""", page)
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)""", page)
     assert "@import" not in page
     assert "url(" not in page
+    assert "default-src 'none'" in page
 
 
 def test_the_page_shows_the_numbers_of_the_tables():
-    page, scores, saturation = render()
-    held_out = scores.query(
+    page, results, records = render()
+    held_out = results.scores.query(
         "recipe == 'cca' and split == 'test' and metric == 'match_top0.5pct_rna_to_prot'"
     )
     for _, values in held_out.groupby("dim")["value"]:
         assert f"{values.mean():.3f} ± {values.std():.3f}" in page
-    row = saturation.query("recipe == 'cca' and split == 'test' and metric == 'id_mle_rna'").iloc[0]
+    row = records.saturation.query(
+        "recipe == 'cca' and split == 'test' and metric == 'id_mle_rna'"
+    ).iloc[0]
     assert f"<td>{row['plateau']:.3f}</td><td>{row['d_saturation']:g}</td>" in page
     assert "Use at least d = 4" in page
 
 
 def test_text_from_outside_is_escaped():
-    page, *_ = render(warnings=["<script>"])
+    page, *_ = render(made_up_results(warnings=["<script>alert(1)</script>"]))
     assert "Shared dimensions of &lt;cells&gt;" in page
     assert "cells &amp; more.h5mu" in page
-    assert "<script>" not in page
+    assert page.count("<script>") == 1
+    assert "<c>" not in page
 
 
-def test_pictures_have_a_text_alternative():
-    page, *_ = render()
-    pictures = re.findall(r"<img [^>]*>", page)
-    assert len(pictures) == 2
-    assert all(re.search(r'alt="[^"]{40,}"', picture) for picture in pictures)
+def test_pictures_say_what_is_seen_in_them():
+    page, results, _ = render()
+    told = [unescape(text) for text in re.findall(r'<img [^>]*alt="([^"]*)"', page)]
+    assert sorted(told) == sorted(alternatives(results).values())
+    texts = alternatives(results)
+    scores = results.scores.query("metric == 'match_top0.5pct_rna_to_prot' and split == 'test'")
+    best = scores.query("recipe == 'cca' and dim == 4")["value"].mean()
+    assert f"to {best:.3f} at d = 4, its best" in texts["saturation"]
+    assert "true pairs have a mean of 0.50, false pairs of -0.15" in texts["pairs"]
+    assert "60 of RNA and 60 of protein cells" in texts["embedding"]
+    assert "CD" not in texts["confusion"]
+    assert "sharedim is at least as good as ridge for 3 of 3" in texts["prediction"]
+    assert "a temperature of 0.7 at d = 1" in texts["training"]
 
 
 def test_a_file_without_labels_is_said():
-    page, *_ = render(labels=[])
+    page, *_ = render(made_up_results(labels=[]))
     assert (
         "No cell types were named or recognised in the file, so there is no label transfer" in page
     )
+    assert "No cell types are known, so there is no label transfer." in page
     assert "Label transfer" not in page
 
 
 def test_closed_forms_alone_have_no_training():
-    page, *_ = render(recipes=("cca",))
+    page, *_ = render(made_up_results(recipes=("cca",)))
     assert "Only closed-form baselines were fitted" in page
     assert "How many dimensions are shared is not known" in page
 
 
+def test_where_nothing_is_shared_each_section_says_why():
+    page, *_ = render(with_nothing_shared(made_up_results()))
+    assert "There is no answer in these data".lower() in page.lower()
+    for sentence in (
+        "no model was chosen whose pairs could be compared",
+        "no model was chosen to transfer labels with",
+        "no cells were embedded",
+        "no protein was predicted from RNA",
+    ):
+        assert f"Nothing shared was found, so that {sentence}." in page
+
+
 def test_the_truth_of_a_simulation_is_shown():
-    page, *_ = render(truth={"shared_dimensions": 3})
+    page, *_ = render(made_up_results(truth={"shared_dimensions": 3}))
     assert "<strong>3</strong> shared in truth, as simulated" in page
 
 
+def test_reasons_follow_the_answer():
+    results = made_up_results(recipes=("paper", "cca", "permuted"))
+    records = made_up_records(results)
+    reasons = reasons_of(results, records.saturation)
+    against = [reason.text for reason in reasons if not reason.supports]
+    assert set(results.answer["warnings"]) <= set(against)
+    assert verdict(reasons, results) == f"Supported, with {len(against)} reservations"
+    null = "Trained on wrong partners, the same method matches no better than guessing"
+    # The made-up null rises like the others, so that the warning stands in its place.
+    assert not any(null in reason.text for reason in reasons)
+    assert any(text.startswith("The null is above chance") for text in against)
+    flat = results.scores["recipe"] == "permuted"
+    results.scores.loc[flat, "value"] = results.scores.loc[flat, "chance"]
+    calm = reasons_of(results, made_up_records(results).saturation)
+    assert any(null in reason.text and reason.supports for reason in calm)
+
+
+def test_without_anything_against_it_an_answer_is_well_supported():
+    assert verdict([], made_up_results()) == "Well supported"
+
+
+def test_types_that_match_badly_are_named():
+    results = made_up_results()
+    rare = (results.confusions["type"] == "b") & (results.confusions["given"] == "b")
+    results.confusions.loc[rare, "cells"] = 0.5
+    types = transferred_types(results)
+    worst = types.iloc[0]
+    assert (worst["type"], worst["taken_for"]) == ("b", "a")
+    assert worst["recall"] == pytest.approx(0.5 / 3.5)
+    cells = results.embedding.query("modality == 'rna' and part == 'validation'")
+    expected = cells.loc[cells["celltype.l2"] == "b", "match_share"].median()
+    row = types.query("type == 'b' and direction == 'RNA to protein'")["place"].item()
+    assert row == pytest.approx(expected)
+    page, *_ = render(results)
+    assert "<strong>b</strong>. The shared space does not tell them from others." in page
+    assert f"<td>{100 * expected:.1f} %</td>" in page
+
+
+def read_back(found, name):
+    uri = next(file.uri for file in found if file.name == name)
+    return b64decode(uri.split(",", 1)[1])
+
+
+def test_every_table_can_be_saved_from_the_page():
+    page, results, records = render()
+    found = downloads(results, records)
+    for name, table in (
+        ("scores.tsv", results.scores),
+        ("similarities.tsv", results.similarities),
+        ("prediction.tsv", results.prediction),
+    ):
+        back = pd.read_csv(
+            io.BytesIO(read_back(found, name)), sep="\t", dtype=table.dtypes.to_dict()
+        )
+        pd.testing.assert_frame_equal(back, table.reset_index(drop=True), rtol=1e-7)
+    assert json.loads(read_back(found, "answer.json")) == results.answer
+    assert page.count('download="&lt;cells&gt;.') == len(found)
+
+
+def test_long_tables_are_packed_and_longer_ones_named_where_they_lie(monkeypatch):
+    long = pd.DataFrame({"value": np.random.default_rng(0).normal(size=50_000)})
+    packed = of_table("history.tsv", long, "")
+    assert packed.name == "history.tsv.gz"
+    text = gzip.decompress(b64decode(packed.uri.split(",", 1)[1])).decode()
+    assert len(text.splitlines()) == 50_001
+    assert packed.size < PACKED_LIMIT
+    monkeypatch.setattr("sharedim.downloads.PLAIN_LIMIT", 100)
+    monkeypatch.setattr("sharedim.downloads.PACKED_LIMIT", 200)
+    page, results, records = render()
+    names = {file.name: file.uri for file in downloads(results, records)}
+    assert names["scores.tsv.gz"] is None
+    assert "too large for a page, it lies beside it" in page
+    # The curves that are drawn come along in place of the whole history.
+    assert "history_means.tsv.gz" in names
+
+
+def test_thirty_thousand_cells_fit_into_the_page():
+    results = made_up_results()
+    large = replace(results, embedding=made_up_embedding(cells=30_000))
+    found = {file.name: file for file in downloads(large, made_up_records(results))}
+    assert found["embedding.tsv.gz"].uri is not None
+    # With less than 3 MB of pictures (the embedding is rasterised) this is far below 15 MB.
+    assert sum(len(file.uri) for file in found.values() if file.uri) < 9e6
+
+
+def test_the_methods_text_says_what_was_done_and_cites_it():
+    results = made_up_results(recipes=("paper", "cca", "permuted"))
+    preprocessing = made_up_records(results).preprocessing
+    text = methods_of(results, preprocessing, {"refine": True})
+    whole = " ".join(text.paragraphs)
+    for told in (
+        "3,000 cells with 2,000 genes and 25 proteins", "d = 1, 2, 4 were fitted with 3 random seeds",
+        "1,240 were held out", "steps of rna", "3 hidden layers of 50 units", "400 epochs",
+        "trained in the same way on wrong partners", "The grid was refined", "celltype.l1, celltype.l2",
+    ):  # fmt: skip
+        assert told in whole
+    assert text.references == [full for key, full in REFERENCES.items() if key in whole]
+    assert any("Hotelling" in reference for reference in text.references)
+    assert not any("Harmony" in reference for reference in text.references)
+    options = preprocessing["options"] | {"harmony": True, "protein_transform": "dsb"}
+    other = methods_of(results, preprocessing | {"options": options}, {})
+    assert any("Harmony" in reference for reference in other.references)
+    assert any("Denoising".lower() in reference for reference in other.references)
+    alone = methods_of(made_up_results(recipes=("pca",)), preprocessing, {})
+    assert not any("Radford" in reference for reference in alone.references)
+
+
 def test_a_failed_model_is_never_a_number():
-    scores = made_up_scores([])
+    results = made_up_results(labels=[])
+    scores = results.scores
     scores.loc[(scores["recipe"] == "paper") & (scores["dim"] == 4), "value"] = np.nan
-    [matching, _] = score_tables(scores, [])
+    matching = score_tables(results)[0]
     last = matching["rows"][-1]
     assert last[0] == 4
     assert last[1:3] == ["failed", "failed"]
     assert "nan" not in str(matching["rows"])
-
-
-@pytest.mark.parametrize(("labels", "rows"), [(LABELS, 4), (["cell_type"], 4), ([], 2)])
-def test_the_papers_panels_in_sample_and_out(labels, rows):
-    figure = plot_saturation(made_up_scores(labels), labels, {"recommended_d": {"value": 2}})
-    assert len(figure.axes) == 2 * rows
-    titles = [axis.get_title(loc="left") for axis in figure.axes]
-    assert titles[0] == "Top-0.5 % matching, RNA to protein\nin sample (training cells)"
-    assert titles[-1] == "Intrinsic dimension (MLE)\nout of sample (held-out cells)"
-    for axis in figure.axes:
-        legend = [text.get_text() for text in axis.get_legend().get_texts()]
-        assert "chance" in legend or "all d dimensions" in legend
-    shown = figure.axes[1].get_legend().get_texts()
-    assert "recommended d" in [text.get_text() for text in shown]
-
-
-def test_lines_are_the_means_over_seeds():
-    scores = made_up_scores([])
-    figure = plot_saturation(scores, [], {"recommended_d": {"value": None}})
-    line = figure.axes[0].get_lines()[0]
-    expected = scores.query(
-        "recipe == 'paper' and split == 'train' and metric == 'match_top0.5pct_rna_to_prot'"
-    )
-    np.testing.assert_allclose(line.get_ydata(), expected.groupby("dim")["value"].mean())
-
-
-def test_training_is_drawn_with_its_levels():
-    figure = plot_training(made_up_history())
-    assert [axis.get_title(loc="left") for axis in figure.axes] == [
-        "paper: loss (nats), held out dashed",
-        "paper: temperature",
-        "paper: final temperature",
-    ]
-    drawn = [line for line in figure.axes[0].lines if len(line.get_ydata()) == 3]
-    solid = [line.get_ydata() for line in drawn if line.get_linestyle() == "-"]
-    dashed = [line.get_ydata() for line in drawn if line.get_linestyle() == "--"]
-    assert len(solid) == len(DIMS)
-    np.testing.assert_allclose(np.array(dashed) - np.array(solid), 0.2)
-    assert "No recipe was trained" in plot_training(made_up_history().iloc[:0]).axes[0].get_title()
-
-
-def test_dimensions_along_training_are_drawn_where_they_were_estimated():
-    history = made_up_history()
-    asked = history["epoch"] == 2
-    history.loc[asked, "id_rna"] = history["dim"] / 2
-    history.loc[asked, "id_prot"] = history["dim"] / 3
-    axis = plot_training(history).axes[3]
-    assert axis.get_title(loc="left").startswith("paper: Intrinsic dimension")
-    drawn = sorted(line.get_ydata().item() for line in axis.lines if len(line.get_ydata()) == 1)
-    expected = sorted([dim / 2 for dim in DIMS] + [dim / 3 for dim in DIMS])
-    np.testing.assert_allclose(drawn, expected)
-
-
-def test_a_model_that_stopped_early_has_its_own_last_temperature():
-    history = made_up_history()
-    stopped = history[(history["seed"] > 0) | (history["epoch"] < 3)]
-    last = plot_training(stopped).axes[2].lines[0]
-    expected = (0.8 + (SEEDS - 1) * 0.7) / SEEDS
-    np.testing.assert_allclose(last.get_ydata(), expected)
-
-
-def test_pictures_are_repeatable(tmp_path):
-    for name in ("a.svg", "b.svg"):
-        save(plot_training(made_up_history()), tmp_path / name)
-    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
-    save(plot_training(made_up_history()), tmp_path / "a.png")
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_held_out_curves_higher_than_in_sample_ones_are_not_cut_off():
-    scores = made_up_scores([])
-    scores.loc[(scores["split"] == "test") & (scores["metric"] == "id_mle_rna"), "value"] += 10
-    figure = plot_saturation(scores, [], {"recommended_d": {"value": 2}})
-    held_out = figure.axes[3]
-    highest = max(line.get_ydata().max() for line in held_out.get_lines()[:2])
-    assert held_out.get_ylim()[1] > highest > 10
+    page, *_ = render(results)
+    assert not re.search(r">nan\b", page)
 
 
 def test_one_failed_model_among_several_is_marked():
-    scores = made_up_scores([])
+    results = made_up_results(labels=[])
+    scores = results.scores
     broken = (scores["recipe"] == "paper") & (scores["dim"] == 4) & (scores["seed"] == 1)
     scores.loc[broken, "value"] = np.nan
-    [matching, _] = score_tables(scores, [])
-    assert matching["rows"][-1][1].endswith("(1 failed)")
+    assert score_tables(results)[0]["rows"][-1][1].endswith("(1 failed)")
+
+
+def test_a_dimension_that_one_recipe_lacks_is_a_dash():
+    results = made_up_results(labels=LABELS[:1])
+    scores = made_up_scores(LABELS[:1])
+    results = replace(results, scores=scores[(scores["recipe"] == "cca") | (scores["dim"] < 4)])
+    assert score_tables(results)[0]["rows"][-1][1:3] == ["–", "–"]
+
+
+def test_the_index_has_a_row_for_every_dataset():
+    known, unknown = made_up_results(), with_nothing_shared(made_up_results(warnings=["one"]))
+    page = render_index([known.answer, unknown.answer], [known.check, unknown.check])
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", page)
+    assert len(rows) == 2
+    assert 'href="%3Ccells%3E/report.html">&lt;cells&gt;</a>' in rows[0]
+    d = known.answer["recommended_d"]
+    assert f"<td>{d['value']}</td><td>{d['low']} to {d['high']}</td>" in rows[0]
+    assert "<td>3,000</td>" in rows[0]
+    assert "<td>–</td><td>–</td><td>–</td><td>–</td>" in rows[1]
+    assert "nothing shared was found" in rows[1]
+    assert not re.search(r"""(src|href)\s*=\s*["']https?:""", page)

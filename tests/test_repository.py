@@ -48,7 +48,7 @@ ENGINE = {
     "threads",
     "training",
 }
-TEMPLATES = {"templates/report.html.j2"}
+TEMPLATES = {f"templates/{file.name}" for file in (LIBRARY / "templates").iterdir()}
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 
 

@@ -12,8 +12,9 @@ CONFIGURATIONS = sorted(path.name for path in (REPOSITORY / "config").glob("*.ya
 PROFILES = sorted(path.name for path in (REPOSITORY / "workflow/profiles").iterdir())
 # Beside the training and fitting of blocks: everything that happens once, and scoring.
 ONCE = [
-    "all", "check_cells", "collect_scores", "find_saturation", "plot_figures", "preprocess_cells",
-    "record_provenance", "simulate_cells", "write_report",
+    "all", "check_cells", "collect_scores", "embed_cells", "examine_chosen", "find_saturation",
+    "plot_figures", "preprocess_cells", "record_provenance", "simulate_cells", "train_final",
+    "write_index", "write_report",
 ]  # fmt: skip
 
 

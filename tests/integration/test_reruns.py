@@ -14,8 +14,8 @@ from places import REPOSITORY
 # Rules in the order of the data: "onwards" means one of them and all that come after it.
 ORDER = (
     "simulate_cells", "check_cells", "preprocess_cells", "fit_baselines", "train_encoders",
-    "score_models", "collect_scores", "record_provenance", "find_saturation", "plot_figures",
-    "write_report",
+    "score_models", "collect_scores", "record_provenance", "find_saturation", "train_final",
+    "examine_chosen", "embed_cells", "plot_figures", "write_report", "write_index",
 )  # fmt: skip
 Change = Callable[[Path], object]
 
@@ -71,6 +71,7 @@ FILES: dict[str, tuple[str, Change]] = {
     "the script of a rule, touched": ("workflow/scripts/find_saturation.py", Path.touch),
     "the code of a figure": (f"{LIBRARY}/figures.py", edit),
     "the template of the report": (f"{LIBRARY}/templates/report.html.j2", edit),
+    "the style of the pages": (f"{LIBRARY}/templates/page.css.j2", edit),
     "the script of a rule, edited, such as find_saturation": (
         "workflow/scripts/find_saturation.py",
         edit,
@@ -84,6 +85,7 @@ FILES: dict[str, tuple[str, Change]] = {
     "the file with cells, its content": (f"{RESULTS}/simulated.h5mu", alter),
     "scores.tsv, touched": (f"{RESULTS}/scores.tsv", Path.touch),
     "report.html, deleted": (f"{RESULTS}/report.html", Path.unlink),
+    "index.html, deleted": ("results/index.html", Path.unlink),
     "scores.tsv, deleted": (f"{RESULTS}/scores.tsv", Path.unlink),
     "models/, deleted": (f"{RESULTS}/models", shutil.rmtree),
     "features/, deleted": (f"{RESULTS}/features", shutil.rmtree),

@@ -117,9 +117,14 @@ def test_models_say_what_they_are(results):
 
 
 def test_pictures_logs_and_benchmarks_are_there(finished, results):
-    for name in ("saturation", "training"):
-        for kind in ("png", "svg"):
-            assert (results / "figures" / f"{name}.{kind}").stat().st_size > 5_000
+    pictures = sorted(path.name for path in (results / "figures").iterdir())
+    names = (
+        "confusion", "dimension", "embedding", "paper_figure", "pairs", "prediction", "saturation",
+        "training",
+    )  # fmt: skip
+    assert pictures == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+    assert all((results / "figures" / name).stat().st_size > 5_000 for name in pictures)
+    assert 'href="tiny/report.html"' in (results.parent / "index.html").read_text()
     assert "to fit: seeds [0, 1]" in log_of(
         finished, "train_encoders", "paper", "dim2", "seeds0-1.log"
     )
@@ -406,6 +411,6 @@ def test_a_grid_refines_itself_around_the_elbow(checkout, tmp_path):
     # Asked of every 150 epochs of the 400.
     history = pd.read_csv(results / "history.tsv", sep="\t").query("dim == 2 and seed == 0")
     assert history.loc[history["id_rna"].notna(), "epoch"].tolist() == [150, 300]
-    assert "Intrinsic dimension" in (results / "figures/training.svg").read_text()
+    assert "intrinsic dimension" in (results / "figures/training.svg").read_text()
     again = checkout.snakemake("-n", *run, cwd=tmp_path)
     assert again.jobs == {}, again.text

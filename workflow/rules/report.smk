@@ -1,6 +1,6 @@
-"""Tables become what the user takes home: pictures and one self-contained page.
+"""Tables become what the user takes home: pictures, one self-contained page, an index over pages.
 
-Takes the tables of a dataset; makes `figures/` and `report.html`.
+Takes the tables of a dataset; makes `figures/` and `report.html`, and of all datasets `index.html`.
 """
 
 
@@ -8,14 +8,31 @@ rule plot_figures:
     input:
         scores="<results>/{dataset}/scores.tsv",
         history="<results>/{dataset}/history.tsv",
+        confusions="<results>/{dataset}/confusions.tsv.gz",
+        type_dimensions="<results>/{dataset}/type_dimensions.tsv.gz",
+        similarities="<results>/{dataset}/similarities.tsv",
+        prediction="<results>/{dataset}/prediction.tsv",
+        embedding="<results>/{dataset}/embedding.tsv.gz",
         answer="<results>/{dataset}/answer.json",
         check="<results>/{dataset}/check.json",
     output:
         saturation_svg="<results>/{dataset}/figures/saturation.svg",
+        dimension_svg="<results>/{dataset}/figures/dimension.svg",
         training_svg="<results>/{dataset}/figures/training.svg",
+        pairs_svg="<results>/{dataset}/figures/pairs.svg",
+        confusion_svg="<results>/{dataset}/figures/confusion.svg",
+        embedding_svg="<results>/{dataset}/figures/embedding.svg",
+        prediction_svg="<results>/{dataset}/figures/prediction.svg",
+        paper_figure_svg="<results>/{dataset}/figures/paper_figure.svg",
         saturation_png=report(
             "<results>/{dataset}/figures/saturation.png",
             caption="../report/saturation.rst",
+            category="{dataset}",
+            subcategory="pictures",
+        ),
+        dimension_png=report(
+            "<results>/{dataset}/figures/dimension.png",
+            caption="../report/dimension.rst",
             category="{dataset}",
             subcategory="pictures",
         ),
@@ -25,17 +42,58 @@ rule plot_figures:
             category="{dataset}",
             subcategory="pictures",
         ),
+        pairs_png=report(
+            "<results>/{dataset}/figures/pairs.png",
+            caption="../report/pairs.rst",
+            category="{dataset}",
+            subcategory="pictures",
+        ),
+        confusion_png=report(
+            "<results>/{dataset}/figures/confusion.png",
+            caption="../report/confusion.rst",
+            category="{dataset}",
+            subcategory="pictures",
+        ),
+        embedding_png=report(
+            "<results>/{dataset}/figures/embedding.png",
+            caption="../report/embedding.rst",
+            category="{dataset}",
+            subcategory="pictures",
+        ),
+        prediction_png=report(
+            "<results>/{dataset}/figures/prediction.png",
+            caption="../report/prediction.rst",
+            category="{dataset}",
+            subcategory="pictures",
+        ),
+        paper_figure_png=report(
+            "<results>/{dataset}/figures/paper_figure.png",
+            caption="../report/paper_figure.rst",
+            category="{dataset}",
+            subcategory="pictures",
+        ),
     log:
         "<logs>/{dataset}/plot_figures.log",
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         code=code_hash(
+            "answer.py",
+            "cell_figures.py",
+            "curve_figures.py",
+            "dimension_figures.py",
+            "figure_style.py",
             "figures.py",
+            "pair_figures.py",
+            "results.py",
+            "saturation.py",
+            "shared_dimension.py",
             "tables.py",
+            "training_figures.py",
+            "type_figures.py",
         ),
     script:
         "../scripts/plot_figures.py"
@@ -75,13 +133,26 @@ rule record_provenance:
 rule write_report:
     input:
         scores="<results>/{dataset}/scores.tsv",
-        saturation="<results>/{dataset}/saturation.tsv",
+        history="<results>/{dataset}/history.tsv",
+        confusions="<results>/{dataset}/confusions.tsv.gz",
+        type_dimensions="<results>/{dataset}/type_dimensions.tsv.gz",
+        similarities="<results>/{dataset}/similarities.tsv",
+        prediction="<results>/{dataset}/prediction.tsv",
+        embedding="<results>/{dataset}/embedding.tsv.gz",
         answer="<results>/{dataset}/answer.json",
         check="<results>/{dataset}/check.json",
+        saturation="<results>/{dataset}/saturation.tsv",
+        types="<results>/{dataset}/types.tsv",
         preprocessing="<results>/{dataset}/features/preprocessing.json",
         provenance="<results>/{dataset}/provenance.json",
         saturation_svg="<results>/{dataset}/figures/saturation.svg",
+        dimension_svg="<results>/{dataset}/figures/dimension.svg",
         training_svg="<results>/{dataset}/figures/training.svg",
+        pairs_svg="<results>/{dataset}/figures/pairs.svg",
+        confusion_svg="<results>/{dataset}/figures/confusion.svg",
+        embedding_svg="<results>/{dataset}/figures/embedding.svg",
+        prediction_svg="<results>/{dataset}/figures/prediction.svg",
+        paper_figure_svg="<results>/{dataset}/figures/paper_figure.svg",
     output:
         report=report(
             "<results>/{dataset}/report.html",
@@ -94,16 +165,73 @@ rule write_report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=growing(2000),
         runtime=growing(10),
     params:
         code=code_hash(
             "__init__.py",
+            "alternatives.py",
+            "answer.py",
+            "cell_figures.py",
+            "cell_types.py",
+            "certainty.py",
+            "curve_figures.py",
+            "dimension_figures.py",
+            "downloads.py",
+            "figure_style.py",
             "figures.py",
+            "methods.py",
+            "pages.py",
+            "pair_figures.py",
             "recipes.py",
             "report.py",
+            "report_tables.py",
+            "results.py",
+            "saturation.py",
+            "shared_dimension.py",
             "tables.py",
+            "templates/answer.html.j2",
+            "templates/cells.html.j2",
+            "templates/curves.html.j2",
+            "templates/data.html.j2",
+            "templates/macros.html.j2",
+            "templates/page.css.j2",
+            "templates/page.html.j2",
+            "templates/page.js.j2",
             "templates/report.html.j2",
+            "training_figures.py",
+            "type_figures.py",
         ),
     script:
         "../scripts/write_report.py"
+
+
+rule write_index:
+    input:
+        answers=collect("<results>/{dataset}/answer.json", dataset=DATASETS),
+        checks=collect("<results>/{dataset}/check.json", dataset=DATASETS),
+    output:
+        index=report(
+            "<results>/index.html",
+            caption="../report/index.rst",
+            category="all datasets",
+            subcategory="answer",
+        ),
+    log:
+        "<logs>/write_index.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        code=code_hash(
+            "dataset_index.py",
+            "pages.py",
+            "templates/index.html.j2",
+            "templates/page.css.j2",
+            "templates/page.html.j2",
+            "templates/page.js.j2",
+        ),
+    script:
+        "../scripts/write_index.py"

@@ -3,28 +3,28 @@
 from pathlib import Path
 
 from sharedim import durations
+from sharedim.figures import PICTURES
 from sharedim.files import read_json, replacing
 from sharedim.log import job
-from sharedim.report import render_report
+from sharedim.report import Records, render_report
+from sharedim.results import Results
 from sharedim.tables import read_table
 
 
 def main():
     with job(snakemake.log[0], f"report {snakemake.wildcards.dataset}") as logger:
-        durations.announce("writing the report", 2)
-        page = render_report(
-            answer=read_json(snakemake.input.answer),
-            check=read_json(snakemake.input.check),
+        durations.announce("writing the report", 4)
+        records = Records(
+            saturation=read_table(snakemake.input.saturation),
+            types=read_table(snakemake.input.types),
             preprocessing=read_json(snakemake.input.preprocessing),
             provenance=read_json(snakemake.input.provenance),
-            scores=read_table(snakemake.input.scores),
-            saturation=read_table(snakemake.input.saturation),
-            saturation_svg=Path(snakemake.input.saturation_svg).read_bytes(),
-            training_svg=Path(snakemake.input.training_svg).read_bytes(),
         )
+        pictures = {name: Path(snakemake.input[f"{name}_svg"]).read_bytes() for name in PICTURES}
+        page = render_report(Results.read(snakemake.input), records, pictures)
         with replacing(snakemake.output.report) as temporary:
             temporary.write_text(page, encoding="utf-8")
-        logger.info("%s", snakemake.output.report)
+        logger.info("%s: %.1f MB", snakemake.output.report, len(page.encode()) / 1e6)
 
 
 main()

@@ -2,138 +2,159 @@
 
 from __future__ import annotations
 
-import base64
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
-import jinja2
 import pandas as pd
 
 from sharedim import provenance as origin
-from sharedim.figures import saturation_panels
+from sharedim.alternatives import alternatives, prediction_summary
+from sharedim.certainty import reasons_of, verdict
+from sharedim.downloads import Download, data_uri, of_record, of_table
+from sharedim.methods import methods_of
+from sharedim.pages import interval, render
+from sharedim.pair_figures import NO_PAIRS, NO_PREDICTION
 from sharedim.recipes import RECIPES, as_record
+from sharedim.report_tables import (
+    BADLY,
+    dimension_table,
+    prediction_table,
+    score_tables,
+    shown_saturation,
+    transferred_types,
+    type_rows,
+)
+from sharedim.results import Results
+from sharedim.training_figures import mean_over_seeds
 
-TEMPLATES = Path(__file__).parent / "templates"
+HISTORY = "loss, temperature, alignment, norms and more of every model and epoch"
 
 
-def render_report(
-    *,
-    answer: dict,
-    check: dict,
-    preprocessing: dict,
-    provenance: dict,
-    scores: pd.DataFrame,
-    saturation: pd.DataFrame,
-    saturation_svg: bytes,
-    training_svg: bytes,
-) -> str:
+@dataclass(frozen=True)
+class Records:
+    """What a report tells beside the results.
+
+    Attributes
+    ----------
+    saturation, types : DataFrame
+        As ``saturation.tsv`` and ``types.tsv``.
+    preprocessing, provenance : dict
+        As ``preprocessing.json`` and ``provenance.json``.
+    """
+
+    saturation: pd.DataFrame
+    types: pd.DataFrame
+    preprocessing: dict
+    provenance: dict
+
+
+def render_report(results: Results, records: Records, pictures: dict[str, bytes]) -> str:
     """Render the page.
 
     Parameters
     ----------
-    answer, check, preprocessing, provenance : dict
-        As ``answer.json``, ``check.json``, ``preprocessing.json`` and ``provenance.json``.
-    scores, saturation : DataFrame
-        As ``scores.tsv`` and ``saturation.tsv``.
-    saturation_svg, training_svg : bytes
-        The pictures.
+    results : Results
+    records : Records
+    pictures : dict of bytes
+        SVGs by the names of `sharedim.figures.PICTURES`.
 
     Returns
     -------
     str
         HTML.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = _number
-    labels = list(check["labels"])
-    recipes = [as_record(RECIPES[name]) for name in scores["recipe"].unique()]
-    return environment.get_template("report.html.j2").render(
-        answer=answer,
-        check=check,
-        preprocessing=preprocessing,
-        score_tables=score_tables(scores, labels),
-        saturation=_shown_saturation(saturation, labels).to_dict("records"),
-        saturation_picture=_data_uri(saturation_svg),
-        training_picture=_data_uri(training_svg),
-        contrastive_trained=bool((scores["metric"] == "temperature").any()),
-        seeds=scores["seed"].nunique(),
-        dims=sorted(scores["dim"].unique()),
-        recipes=recipes,
-        cosine_recipes=[r["name"] for r in recipes if r.get("similarity") == "cosine"],
+    reasons = reasons_of(results, records.saturation)
+    provenance = records.provenance
+    return render(
+        "report.html.j2",
+        title=f"Shared dimensions of {results.check['dataset']}",
+        answer=results.answer,
+        check=results.check,
+        interval_of_d=interval(results.answer["recommended_d"]),
+        interval_of_k=interval(results.answer["k_hat"]),
+        verdict=verdict(reasons, results),
+        reasons=reasons,
+        pictures={name: data_uri(svg, "image/svg+xml") for name, svg in pictures.items()},
+        alternatives=alternatives(results),
+        preprocessing=records.preprocessing,
+        methods=methods_of(results, records.preprocessing, provenance["configuration"]),
+        downloads=downloads(results, records),
         provenance=origin.summary(provenance),
         versions=provenance["program"]["versions"],
         today=date.today().isoformat(),
+        **_shown_numbers(results, records),
+        **_grid(results),
     )
 
 
-def score_tables(scores: pd.DataFrame, labels: list[str]) -> list[dict]:
-    """Return one table a panel: mean and standard deviation over seeds at every d.
-
-    Returns
-    -------
-    list of dict
-        ``title``, ``chance`` (None where there is none), ``columns`` and ``rows``; each row holds
-        d and a text a column.
-    """
-    tables = []
-    for title, metrics in saturation_panels(labels):
-        chosen = scores[scores["metric"].isin(metrics)]
-        several = len(metrics) > 1
-        columns, cells = [], {}
-        for (recipe, metric, split), group in chosen.groupby(
-            ["recipe", "metric", "split"], sort=False
-        ):
-            modality = (
-                {"rna": " RNA", "prot": " protein"}[metric.rsplit("_", 1)[-1]] if several else ""
-            )
-            where = "in sample" if split == "train" else "held out"
-            columns.append(f"{recipe}{modality}, {where}")
-            for dim, values in group.groupby("dim")["value"]:
-                cells[dim, columns[-1]] = _mean_and_deviation(values)
-        rows = [
-            [dim, *(cells[dim, column] for column in columns)]
-            for dim in sorted(chosen["dim"].unique())
-        ]
-        chance = chosen.loc[chosen["split"] == "test", "chance"].mean()
-        tables.append(
-            {
-                "title": title,
-                "chance": None if pd.isna(chance) else float(chance),
-                "columns": columns,
-                "rows": rows,
-            }
-        )
-    return tables
+def _grid(results: Results) -> dict:
+    recipes = [as_record(RECIPES[name]) for name in results.recipes]
+    return {
+        "seeds": results.scores["seed"].nunique(),
+        "dims": sorted(results.scores["dim"].unique()),
+        "recipes": recipes,
+        "cosine_recipes": [r["name"] for r in recipes if r.get("similarity") == "cosine"],
+        "trained": results.trained,
+    }
 
 
-def _mean_and_deviation(values: pd.Series) -> str:
-    failed = int(values.isna().sum())
-    if failed == len(values):
-        return "failed"
-    digits = 3 if values.abs().max() < 1.5 else 2
-    deviation = f" ± {values.std():.{digits}f}" if values.count() > 1 else ""
-    missing = f" ({failed} failed)" if failed else ""
-    return f"{values.mean():.{digits}f}{deviation}{missing}"
+def _shown_numbers(results: Results, records: Records) -> dict:
+    types = transferred_types(results)
+    bad = types[types["recall"] < BADLY] if len(types) else types
+    nothing = results.recipe is None
+    return {
+        "saturation": shown_saturation(results, records.saturation),
+        "score_tables": score_tables(results),
+        "dimension_table": dimension_table(results),
+        "type_rows": type_rows(types),
+        "bad_types": list(dict.fromkeys(bad["type"])) if len(bad) else [],
+        "no_pairs": None if len(results.similarities) else NO_PAIRS,
+        "embedded": len(results.embedding) > 0,
+        "nothing_shared": nothing,
+        "no_prediction": None if len(results.prediction) else NO_PREDICTION,
+        "prediction": prediction_table(results.prediction) if len(results.prediction) else None,
+        "prediction_summary": (
+            prediction_summary(results.prediction) if len(results.prediction) else ""
+        ),
+    }
 
 
-def _shown_saturation(saturation: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """Keep the metrics of the pictures, held out: the file has all of them."""
-    shown = [metric for _, metrics in saturation_panels(labels) for metric in metrics]
-    return saturation[(saturation["split"] == "test") & saturation["metric"].isin(shown)]
+def downloads(results: Results, records: Records) -> list[Download]:
+    """Return every number of the page as files; what is too large is named where it lies."""
+    found = [
+        of_table("scores.tsv", results.scores, "every score of every model, with its chance level"),
+        of_table(
+            "saturation.tsv",
+            records.saturation,
+            "where every curve saturates, with interval and status",
+        ),
+        of_table("types.tsv", records.types, "recall, precision and F1 of each type"),
+        of_table("confusions.tsv", results.confusions, "cells of each type given each type"),
+        of_table(
+            "type_dimensions.tsv", results.type_dimensions, "intrinsic dimension of each type"
+        ),
+        of_table("similarities.tsv", results.similarities, "histogram of true and false pairs"),
+        of_table("prediction.tsv", results.prediction, "every protein, method and seed"),
+        of_table("embedding.tsv", results.embedding, "coordinates and match of every cell"),
+        *_histories(results),
+        of_record("answer.json", results.answer, "the answer, its rule and warnings"),
+        of_record("check.json", results.check, "what was found in the file"),
+        of_record("preprocessing.json", records.preprocessing, "features, their names and spectra"),
+        of_record("provenance.json", records.provenance, "code, input, packages, every block"),
+    ]
+    return found
 
 
-def _number(value: float) -> str:
-    """Write a number that may be missing, whole ones without decimals."""
-    if pd.isna(value):
-        return "–"
-    return f"{value:g}" if float(value).is_integer() else f"{value:.3f}"
-
-
-def _data_uri(svg: bytes) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
+def _histories(results: Results) -> list[Download]:
+    whole = of_table("history.tsv", results.history, HISTORY)
+    if whole.uri is not None or not len(results.history):
+        return [whole]
+    # Long training of many seeds: the curves of the picture are carried in their place.
+    means = [
+        mean_over_seeds(own).assign(recipe=recipe)
+        for recipe, own in results.history.groupby("recipe")
+    ]
+    drawn = of_table(
+        "history_means.tsv", pd.concat(means), "the same as means over seeds, as drawn"
+    )
+    return [whole, drawn]

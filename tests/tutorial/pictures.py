@@ -12,8 +12,8 @@ from PIL import Image
 from places import REPOSITORY
 
 IMAGES = REPOSITORY / "docs" / "images"
-WIDTH = 1200
-COLOURS = 64
+WIDTH = 1400
+COLOURS = 256
 
 
 def shrink(source: Path, target: Path) -> None:
@@ -22,7 +22,9 @@ def shrink(source: Path, target: Path) -> None:
         size = WIDTH, round(picture.height * WIDTH / picture.width)
         smaller = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     target.parent.mkdir(parents=True, exist_ok=True)
-    smaller.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    # This method keeps colours that few pixels have, such as those of rare cell types.
+    fewer = smaller.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    fewer.save(target, optimize=True)
 
 
 def main() -> None:

@@ -15,8 +15,10 @@ from sharedim.tables import (
 def main():
     dataset = snakemake.wildcards.dataset
     with job(snakemake.log[0], f"collect {dataset}") as logger:
-        blocks = durations.counted(len(snakemake.input.history), "training history")
-        durations.announce(f"putting all scores and {blocks} into tables", 3)
+        blocks = durations.counted(len(snakemake.input.history), "block")
+        durations.announce(
+            f"putting all scores, and the training history of {blocks}, into tables", 3
+        )
         scores = concatenate(snakemake.input.scores, dataset, columns=SCORE_COLUMNS)
         course = concatenate(snakemake.input.history, dataset, columns=history.COLUMNS)
         confusions = concatenate(snakemake.input.confusions, dataset, columns=CONFUSION_COLUMNS)

@@ -17,7 +17,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 # Of the mean norms over normaliser cells, which is most of a step where there are any.
 SECONDS_A_NORMALISER_CELL = 2.1e-6
 # Of everything else in a step: four layers and an inner product, or two layers and a cosine.
-SECONDS_A_STEP = {"inner_product": 2.7e-3, "cosine": 1.2e-3}
+SECONDS_A_STEP = {"inner_product": 2.7e-3, "cosine": 1.4e-3}
 # All models of a stack together.
 SECONDS_A_STEP_ON_A_GPU = 3e-3
 MODELS_A_STACK_ON_A_GPU = 50
@@ -135,7 +135,7 @@ def of_fitting(models: int, cells: int) -> float:
 
 def of_scoring(models: int, cells: int) -> float:
     """Return the seconds that all scores of some models take."""
-    return 1 + models * (0.5 + 10 * (cells / 30_000) ** 1.5)
+    return 1 + models * (0.5 + 14 * (cells / 30_000) ** 1.5)
 
 
 def of_examining(models: int, cells: int) -> float:

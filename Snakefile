@@ -31,7 +31,7 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        "<results>/index.html",
+        ["<results>/index.html"] if len(DATASETS) > 1 else [],
         collect("<results>/{dataset}/report.html", dataset=DATASETS),
         collect("<results>/{dataset}/answer.json", dataset=DATASETS),
         collect("<results>/{dataset}/saturation.tsv", dataset=DATASETS),

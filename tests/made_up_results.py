@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import cache
+from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sharedim.answer import answer_of
 from sharedim.cell_types import type_table
+from sharedim.files import write_json
 from sharedim.provenance import of_dataset, of_job
 from sharedim.report import Records
 from sharedim.results import METHODS, Results
 from sharedim.saturation import saturation_table
-from sharedim.tables import CONFUSION_COLUMNS, SCORE_COLUMNS, TYPE_DIMENSION_COLUMNS
+from sharedim.tables import CONFUSION_COLUMNS, SCORE_COLUMNS, TYPE_DIMENSION_COLUMNS, write_table
 
 LABELS = ["celltype.l1", "celltype.l2"]
 TYPES = {"celltype.l1": ["A", "B"], "celltype.l2": ["a", "b", "<c>"]}
@@ -167,6 +171,28 @@ def made_up_check(labels=LABELS, truth=None, warnings=()) -> dict:
     }
 
 
+@cache
+def _saturation_of(packed: str) -> pd.DataFrame:
+    return saturation_table(pd.read_json(StringIO(packed), orient="table"), SPLIT)
+
+
+def saturation_of(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the saturation of scores, found once: resampling takes most of the time here."""
+    packed = scores.to_json(orient="table", index=False, double_precision=15)
+    return _saturation_of(packed).copy()
+
+
+def written_and_read(results: Results, folder: Path) -> Results:
+    """Return results as they come back from their files."""
+    files = {}
+    for field in fields(results):
+        content = getattr(results, field.name)
+        is_table = isinstance(content, pd.DataFrame)
+        files[field.name] = folder / f"{field.name}.{'tsv.gz' if is_table else 'json'}"
+        (write_table if is_table else write_json)(files[field.name], content)
+    return Results.read(files)
+
+
 def made_up_results(
     labels=LABELS, recipes=("paper", "cca"), seeds=SEEDS, truth=None, warnings=()
 ) -> Results:
@@ -175,7 +201,7 @@ def made_up_results(
     answer = answer_of(
         "<cells>",
         scores,
-        saturation_table(scores, SPLIT),
+        saturation_of(scores),
         contrastive=trained,
         directions=24,
     )
@@ -213,7 +239,7 @@ def with_nothing_shared(results: Results) -> Results:
 def made_up_records(results: Results) -> Records:
     steps = {"components": 5, "features": ["a", "b"]}
     return Records(
-        saturation=saturation_table(results.scores, SPLIT),
+        saturation=saturation_of(results.scores),
         types=type_table(results.confusions),
         preprocessing={
             modality: steps | {"steps": f"steps of {modality}"} for modality in ("rna", "prot")

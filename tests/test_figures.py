@@ -16,6 +16,7 @@ from made_up_results import (
     made_up_prediction,
     made_up_results,
     with_nothing_shared,
+    written_and_read,
 )
 from matplotlib.text import Text
 
@@ -67,9 +68,10 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_picture_can_be_read_in_print(shape):
+def test_every_picture_can_be_read_in_print(shape, tmp_path):
+    results = written_and_read(SHAPES[shape], tmp_path)
     for name in CHANGED[shape]:
-        figure = PICTURES[name](SHAPES[shape])
+        figure = PICTURES[name](results)
         assert figure.get_figwidth() == 7.1
         sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
         assert min(sizes) >= 7, name
@@ -159,7 +161,7 @@ def test_training_is_drawn_with_its_levels():
     dashed = [line.get_ydata() for line in drawn if line.get_linestyle() == "--"]
     assert len(solid) == len(DIMS)
     np.testing.assert_allclose(np.array(dashed) - np.array(solid), 0.2)
-    wanted = ("loss (nats)", "temperature", "alignment", "mean norm", "final temperature")
+    wanted = ("loss in nats", "temperature", "alignment", "mean norm", "final temperature")
     assert all(any(name in title for title in titles(figure)) for name in wanted)
 
 
@@ -170,7 +172,7 @@ def test_dimensions_along_training_are_drawn_where_they_were_estimated():
     history.loc[asked, "id_rna"] = history["dim"] / 2
     history.loc[asked, "id_prot"] = history["dim"] / 3
     axis = plot_training(results).axes[5]
-    assert axis.get_title(loc="left").startswith("paper: intrinsic dimension")
+    assert axis.get_title(loc="left").startswith("paper\nintrinsic dimension")
     drawn = sorted(line.get_ydata().item() for line in axis.lines)
     expected = sorted([dim / 2 for dim in DIMS] + [dim / 3 for dim in DIMS])
     np.testing.assert_allclose(drawn, expected)

@@ -20,6 +20,7 @@ from made_up_results import (
     made_up_results,
     made_up_scores,
     with_nothing_shared,
+    written_and_read,
 )
 
 from sharedim.alternatives import alternatives
@@ -105,8 +106,8 @@ def test_closed_forms_alone_have_no_training():
     assert "How many dimensions are shared is not known" in page
 
 
-def test_where_nothing_is_shared_each_section_says_why():
-    page, *_ = render(with_nothing_shared(made_up_results()))
+def test_where_nothing_is_shared_each_section_says_why(tmp_path):
+    page, *_ = render(written_and_read(with_nothing_shared(made_up_results()), tmp_path))
     assert "There is no answer in these data".lower() in page.lower()
     for sentence in (
         "no model was chosen whose pairs could be compared",

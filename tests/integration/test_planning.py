@@ -14,7 +14,7 @@ PROFILES = sorted(path.name for path in (REPOSITORY / "workflow/profiles").iterd
 ONCE = [
     "all", "check_cells", "collect_scores", "embed_cells", "examine_chosen", "find_saturation",
     "plot_figures", "preprocess_cells", "record_provenance", "simulate_cells", "train_final",
-    "write_index", "write_report",
+    "write_report",
 ]  # fmt: skip
 
 
@@ -50,7 +50,8 @@ def test_the_papers_grid_is_few_jobs(checkout):
 def test_the_default_plan_with_the_papers_recipe_is_few_jobs(checkout):
     plan = checkout.snakemake("-n", "--config", "recipes=[tuned,cca,permuted,paper]")
     assert plan.jobs["train_encoders"] == 24
-    assert sum(plan.jobs.values()) <= 40
+    # The target itself runs nothing.
+    assert sum(plan.jobs.values()) - plan.jobs["all"] <= 40
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -15,7 +15,7 @@ from places import REPOSITORY
 ORDER = (
     "simulate_cells", "check_cells", "preprocess_cells", "fit_baselines", "train_encoders",
     "score_models", "collect_scores", "record_provenance", "find_saturation", "train_final",
-    "examine_chosen", "embed_cells", "plot_figures", "write_report", "write_index",
+    "examine_chosen", "embed_cells", "plot_figures", "write_report",
 )  # fmt: skip
 Change = Callable[[Path], object]
 

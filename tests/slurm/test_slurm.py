@@ -106,7 +106,7 @@ def test_every_job_of_the_workflow_is_a_job_of_slurm(finished):
     _, _, run, jobs = finished
     planned = {rule: count for rule, count in run.jobs.items() if rule != "all"}
     assert Counter(map(rule_of, jobs)) == planned
-    assert len(planned) == 15
+    assert len(planned) == 14
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     submitted = re.findall(r"submitted with SLURM jobid (\d+)", run.text)
     assert sorted(map(int, submitted)) == sorted(int(job["JobId"]) for job in jobs)

@@ -85,7 +85,8 @@ def _of_d(results: Results, best: RecipeSummary | None) -> list[Reason]:
         reasons.append(Reason(True, text))
     if d["low"] is not None and seeds >= MINIMUM_SEEDS:
         tried = sum(d["low"] <= dim <= d["high"] for dim in dims)
-        text = f"{seeds} random splits put the d where matching saturates between {d['low']} and {d['high']}"
+        span = f"at {d['low']}" if tried == 1 else f"between {d['low']} and {d['high']}"
+        text = f"{seeds} random splits put the d where matching saturates {span}"
         wide = tried > NARROW
         text += f", a wide range: {tried} of the d that were tried" if wide else ""
         reasons.append(Reason(not wide, f"{text}."))

@@ -6,6 +6,7 @@ from string import ascii_lowercase
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -13,6 +14,7 @@ from sharedim.answer import MATCHING, NULL
 from sharedim.figure_style import (
     COLOURS,
     REFERENCE,
+    count_on,
     drawn,
     legend_below,
     mark_chosen,
@@ -130,18 +132,21 @@ def draw_mean(axis: Axes, scores: pd.DataFrame, **look: object) -> None:
     """Draw the mean over seeds at every d, with a band of one standard deviation."""
     if scores["value"].notna().sum() == 0:
         return
-    table = scores.groupby("dim")["value"].agg(["mean", "std"])
-    axis.plot(table.index, table["mean"], markeredgewidth=0.8, **look)
-    # One seed has no deviation.
-    spread = table["std"].fillna(0)
-    axis.fill_between(
-        table.index,
-        table["mean"] - spread,
-        table["mean"] + spread,
-        color=look["color"],
-        alpha=0.2,
-        linewidth=0,
+    names = axis.get_xlabel(), axis.get_ylabel()
+    sns.lineplot(
+        scores,
+        x="dim",
+        y="value",
+        errorbar="sd",
+        err_kws={"alpha": 0.2, "linewidth": 0},
+        markeredgewidth=0.8,
+        # Else seaborn draws markers with white edges, which a cross has none without.
+        markeredgecolor=look["color"],
+        legend=False,
+        ax=axis,
+        **look,
     )
+    axis.set(xlabel=names[0], ylabel=names[1])
 
 
 def _draw_dimension(axis: Axes, scores: pd.DataFrame) -> None:
@@ -174,6 +179,7 @@ def _begin_at_zero(axis: Axes) -> None:
 def _name_dimensions(axes: np.ndarray, scores: pd.DataFrame) -> None:
     for axis in axes:
         axis.set_xlabel("output dimension d")
+        count_on(axis)
         axis.set_xlim(left=0, right=1.03 * scores["dim"].max())
 
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sharedim.curve_figures import draw_all_dimensions, draw_mean
-from sharedim.figure_style import COLOURS, MARKERS, drawn, mark_chosen, say
+from sharedim.figure_style import COLOURS, MARKERS, count_on, drawn, mark_chosen, say
 from sharedim.results import MODALITIES, Results
 
 ESTIMATORS = {
@@ -43,6 +43,7 @@ def plot_dimension(results: Results) -> Figure:
             _draw_estimators(axis, scores, modality)
             axis.set_title(f"{name}, recipe {recipe}, held-out cells")
             axis.set_xlabel("output dimension d")
+            count_on(axis)
             mark_chosen(axis, results.answer["recommended_d"])
         top = max(axis.get_ylim()[1] for axis in axes[0])
         for axis in axes[0]:

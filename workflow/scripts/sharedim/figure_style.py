@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from sharedim.answer import NULL
 from sharedim.files import replacing
@@ -122,6 +123,11 @@ def dimension_colours(dims: Sequence[int]) -> dict[int, str]:
     shades = plt.get_cmap("viridis_r")
     steps = max(1, len(dims) - 1)
     return {dim: to_hex(shades(0.12 + 0.88 * i / steps)) for i, dim in enumerate(dims)}
+
+
+def count_on(axis: Axes) -> None:
+    """Write whole numbers alone on the horizontal axis: there is no half dimension or epoch."""
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
 
 def mark_chosen(axis: Axes, recommended: dict) -> None:

@@ -12,6 +12,7 @@ from sharedim.figure_style import (
     COLOURS,
     MUTED,
     REFERENCE,
+    count_on,
     dimension_colours,
     drawn,
     say,
@@ -137,10 +138,15 @@ def _draw_final_temperature(axis: Axes, history: pd.DataFrame, recipe: str) -> N
 
 
 def _name(upper: list[Axes], lower: list[Axes], recipe: str) -> None:
-    upper[0].set_title(f"{recipe}: loss (nats)\ntraining solid, held out dashed")
-    upper[1].set_title(f"{recipe}: temperature")
-    upper[2].set_title(f"{recipe}: alignment of held-out pairs\n(mean squared distance)")
-    lower[0].set_title(f"{recipe}: mean norm\nRNA solid, protein dashed")
-    lower[1].set_title(f"{recipe}: final temperature")
-    if lower[2].axison:
-        lower[2].set_title(f"{recipe}: intrinsic dimension (MLE)\nRNA solid, protein dashed")
+    quantities = [
+        "loss in nats (dashed: held out)",
+        "temperature",
+        "alignment of held-out pairs",
+        "mean norm (dashed: protein)",
+        "final temperature",
+        "intrinsic dimension (dashed: protein)",
+    ]
+    for axis, quantity in zip([*upper, *lower], quantities, strict=True):
+        if axis.axison:
+            axis.set_title(f"{recipe}\n{quantity}")
+            count_on(axis)

@@ -2,14 +2,16 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+comma := ,
 
-.PHONY: help run test slurm-test check lint format bench bench-gpu bench-recipes calibrate clean
+.PHONY: help run what-comes test slurm-test tutorial-test check lint format bench bench-gpu bench-recipes calibrate clean
 
 help:
 	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
 	@echo "make check FILE=cells.h5mu   what the workflow sees in a file, and what it would run"
 	@echo "make test    every check and test"
 	@echo "make slurm-test   the workflow on a real Slurm, started here for it; needs root and apt"
+	@echo "make tutorial-test   the commands of docs/tutorial.md, in order, on the real file"
 	@echo "make lint    the checks alone"
 	@echo "make format  let ruff and snakefmt format the code"
 	@echo "make bench   time training against a plain loop, as ratios within one run, and preprocessing"
@@ -18,23 +20,46 @@ help:
 	@echo "make calibrate   the answer on simulated pairs of known dimension, to docs/calibration.md"
 	@echo "make clean   remove the environment (results stay)"
 
-run: .venv/ready
-	$(BIN)/snakemake --cores all
+run: what-comes .venv/ready
+	@echo "Analysing simulated cells. Each job says what it does and about how long that takes."
+	@$(BIN)/snakemake --cores all --rerun-incomplete || { echo; \
+		echo "It stopped. Why is said above; make run goes on where it was."; \
+		echo "If the directory is locked and no other run is under way: $(BIN)/snakemake --unlock"; \
+		exit 1; }
 	@echo
-	@echo "The report: results/simulated/report.html"
+	@echo "The report: results/simulated/report.html (open it in a browser)"
+	@echo
+	@echo "Next, with cells of your own:"
+	@echo "  make check FILE=path/to/cells.h5mu       what is seen in the file; nothing is run"
+	@echo "  $(BIN)/snakemake --cores all --config h5mu=path/to/cells.h5mu"
+	@echo "How to read the report: docs/report.md. From a file to a decision: docs/tutorial.md"
+
+what-comes:
+	@echo "make run, about six minutes on two cores after installation:"
+	@echo "  1. install into .venv: $(if $(wildcard .venv/ready),done before,about two minutes, 2 GB)"
+	@echo "  2. about 30 jobs on simulated CITE-seq counts with a known answer: prepare, train, score"
+	@echo "  3. the report: results/simulated/report.html"
+	@echo
 
 # A pair of .h5ad files: make check FILE=rna.h5ad PROTEIN=adt.h5ad. Options: CONFIG='batch=donor seeds=3'
 check: .venv/ready
 	@test -n "$(FILE)" || { echo "make check FILE=path/to/cells.h5mu"; exit 2; }
 	@$(BIN)/python -m sharedim.inspection "$(FILE)" $(if $(PROTEIN),"$(PROTEIN)") \
 		--schema workflow/schemas/config.schema.yaml --configfile config/config.yaml --config $(CONFIG)
+	@echo
+	@echo "Run it:  $(BIN)/snakemake --cores all --config $(if $(PROTEIN),'cells=[$(FILE)$(comma)$(PROTEIN)]','cells=$(FILE)') $(CONFIG)"
 
+# Two workers, each with whole files (tests/conftest.py); the long ones are collected first.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 # Installs slurm-wlm and munge where they are missing; where it cannot, says so and is content.
 slurm-test: .venv/test-ready
 	tests/slurm/run.sh
+
+# Skips itself, saying why, where the file is not beside the checkout. TINY=--tiny for a small grid.
+tutorial-test: .venv/test-ready
+	PYTHONPATH=tests:tests/integration $(BIN)/python tests/tutorial/run.py $(TINY)
 
 lint: .venv/test-ready
 	$(BIN)/ruff check .
@@ -74,6 +99,7 @@ clean:
 # The marks are set last, so that an interrupted installation is repeated.
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@echo "Installing into .venv: about two minutes"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -40,3 +40,19 @@ rule all:
         collect("<results>/{dataset}/prediction.tsv", dataset=DATASETS),
         collect("<results>/{dataset}/model.safetensors", dataset=DATASETS),
         collect("<results>/{dataset}/embeddings.h5mu", dataset=DATASETS),
+
+
+# After Snakemake's own last words, where a person looks.
+onsuccess:
+    for dataset in DATASETS:
+        page = Path(results_folder(), dataset, "report.html")
+        if page.exists():
+            print(f"The report of {dataset}: {page}")
+
+
+onerror:
+    print(
+        "Which job failed, and why: it says so above in a sentence, and at the end of its log. A job that "
+        "ended without a word may have been short of memory.\n"
+        "What to do next: put it right and give the same command again; what is finished is kept."
+    )

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+# Beside another worker each has one of the two cores: threads would only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import mudata
 import numpy as np
@@ -8,6 +13,15 @@ import pytest
 from places import shared_file
 
 from sharedim.simulate import simulate_cite_seq
+
+# Files that share a run of the workflow, which one worker makes and keeps.
+ONE_WORKER = dict.fromkeys(("test_reruns.py", "test_resuming.py", "test_reuse.py"), "undisturbed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file, and of files that share a fixture, on one worker."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(ONE_WORKER.get(item.path.name, item.path.name)))
 
 
 @pytest.fixture(scope="session")

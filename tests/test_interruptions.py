@@ -16,6 +16,7 @@ from pathlib import Path
 
 import interrupted_training
 import numpy as np
+import psutil
 import pytest
 import torch
 from places import REPOSITORY
@@ -42,6 +43,17 @@ def start(*arguments):
     )  # fmt: skip
 
 
+def work_of(process: subprocess.Popen) -> float:
+    """Return the seconds that a process has had a core; 0 once it has ended.
+
+    By these, and not by the clock, moments stay the same beside other work.
+    """
+    try:
+        return psutil.Process(process.pid).cpu_times().user
+    except psutil.Error:
+        return 0.0
+
+
 def block_in(directory: Path) -> Path:
     directory.mkdir()
     for name, side in zip(("rna", "prot"), paired_features(cells=1200), strict=True):
@@ -54,16 +66,21 @@ def test_killed_at_ten_random_moments_ends_with_the_same_bits(tmp_path):
     started = time.monotonic()
     whole = start(interrupted_training.__file__, undisturbed)
     assert whole.stdout.readline() == "ready\n"
-    began = time.monotonic()
+    length = 0.0
+    began = work_of(whole)
+    while whole.poll() is None:
+        length = max(length, work_of(whole) - began)
+        time.sleep(0.05)
     assert whole.wait() == 0, whole.stderr.read()
-    length = time.monotonic() - began
 
     moments = random.Random(0)  # noqa: S311 (moments, not secrets)
     finished, interrupted = {}, 0
     for _ in range(10):
         job = start(interrupted_training.__file__, disturbed)
         assert job.stdout.readline() == "ready\n"
-        time.sleep(moments.uniform(0, length / 8))
+        moment = work_of(job) + moments.uniform(0, length / 8)
+        while work_of(job) < moment and job.poll() is None:
+            time.sleep(0.01)
         job.send_signal(signal.SIGKILL)
         if job.wait() == -signal.SIGKILL:
             interrupted += 1

@@ -18,6 +18,7 @@ SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").rea
 # These write, speak and keep order; they decide no number and no picture.
 HOUSEKEEPING = {
     "__init__.py",
+    "durations.py",
     "errors.py",
     "files.py",
     "log.py",

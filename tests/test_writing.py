@@ -107,7 +107,11 @@ def test_an_unusable_input_ends_a_job_with_its_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped, job(tmp_path / "log", "check cells"):
         raise InputError("cells.h5mu: no such file")
     assert stopped.value.code == 1
-    assert capsys.readouterr().err == "[check cells] error: cells.h5mu: no such file\n"
+    assert capsys.readouterr().err.splitlines() == [
+        "[check cells] error: cells.h5mu: no such file",
+        "[check cells] what to do next: put this right, then give the same command again; what is "
+        "finished is kept",
+    ]
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
@@ -115,11 +119,25 @@ def test_an_unusable_input_ends_a_job_with_its_sentence(tmp_path, capsys):
 def test_another_error_leaves_its_traceback_in_the_log(tmp_path, capsys):
     with pytest.raises(SystemExit), job(tmp_path / "log", "train"):
         raise ZeroDivisionError("by zero")
-    [line] = capsys.readouterr().err.splitlines()
+    line, after = capsys.readouterr().err.splitlines()
     assert (
         line == f"[train] error: ZeroDivisionError: by zero; the traceback is in {tmp_path / 'log'}"
     )
-    assert "Traceback" in (tmp_path / "log").read_text()
+    assert after.startswith("[train] what to do next: give the same command again")
+    log = (tmp_path / "log").read_text()
+    assert "Traceback" in log
+    # The last word, on the terminal and in the log, once.
+    assert log.splitlines()[-1].endswith(after.removeprefix("[train] "))
+    assert log.count("what to do next") == 1
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_what_cannot_be_written_says_what_to_do_once(tmp_path, capsys):
+    (tmp_path / "results").write_text("a file where a folder should be")
+    with pytest.raises(SystemExit), job(tmp_path / "log", "train"):
+        write_json(tmp_path / "results" / "a.json", {})
+    [line] = capsys.readouterr().err.splitlines()
+    assert "see to the space and the permissions there and run again" in line
 
 
 @pytest.mark.usefixtures("restored_logging")

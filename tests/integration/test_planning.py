@@ -35,6 +35,9 @@ def test_the_default_plan(checkout):
     assert plan.code == 0, plan.text
     once = dict.fromkeys(ONCE, 1)
     assert plan.jobs == once | {"train_encoders": 16, "fit_baselines": 1, "score_models": 3}
+    # What `make run` says beforehand.
+    [said] = re.findall(r"about (\d+) jobs", (REPOSITORY / "Makefile").read_text())
+    assert abs(sum(plan.jobs.values()) - int(said)) <= 0.1 * int(said)
 
 
 def test_the_papers_grid_is_few_jobs(checkout):
@@ -190,6 +193,7 @@ def test_what_is_wrong_is_said_before_any_job(checkout, keys, sentence):
     done = checkout.snakemake("--cores", "1", "--config", *keys)
     assert done.code != 0
     assert sentence in done.text
+    assert "Nothing was run. Every setting is explained in config/README.md" in done.text
     assert "Traceback" not in done.text
     assert not re.search(r"^\d+ of \d+ steps", done.text, re.MULTILINE)
     assert not (checkout.path / "results").exists()

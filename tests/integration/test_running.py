@@ -40,6 +40,7 @@ def finished(tmp_path_factory):
     (checkout.path / "tiny.yaml").write_text(CONFIG)
     done = checkout.snakemake("--cores", "2", "--configfile", "tiny.yaml")
     assert done.code == 0, done.text
+    assert "The report of tiny: results/tiny/report.html" in done.text
     return checkout
 
 
@@ -129,6 +130,21 @@ def test_pictures_logs_and_benchmarks_are_there(finished, results):
     )
     benchmark = finished.path / "benchmarks/tiny/train_encoders/paper/dim2/seeds0-1.tsv"
     assert pd.read_csv(benchmark, sep="\t")["s"].item() > 0
+
+
+def test_every_log_says_what_came_and_how_long_it_would_take(finished):
+    logs = sorted((finished.path / "logs" / "tiny").rglob("*.log"))
+    assert len(logs) >= 15
+    for log in logs:
+        said = re.findall(
+            r"sharedim\.durations: (.+): (about .+|a few seconds)$", log.read_text(), re.M
+        )
+        assert len(said) == 1, log
+    [(what, _)] = re.findall(
+        r"durations: (.+): (.+)$",
+        log_of(finished, "train_encoders", "paper", "dim2", "seeds0-1.log"), re.M,
+    )  # fmt: skip
+    assert what == "training 2 models of paper at d = 2 on 391 cells each"
 
 
 def test_results_say_where_they_come_from(results):
@@ -365,6 +381,9 @@ def test_bad_cells_stop_the_run_with_one_sentence(checkout, small_cells, tmp_pat
     [line] = [line for line in done.text.splitlines() if "error:" in line]
     assert sentence in line
     assert "Traceback" not in done.text
+    # By the job, and by the run at its end.
+    assert done.text.count("what to do next: put this right, then give the same command") == 1
+    assert done.text.count("What to do next: put it right and give the same command again") == 1
     assert sentence in (tmp_path / "logs/few/check_cells.log").read_text()
     assert not list((tmp_path / "results").rglob("*.*"))
 

@@ -37,7 +37,10 @@ def complete_configuration():
             coerced, datasets, launch_directory(), Path.cwd()
         )
     except InputError as error:
-        raise WorkflowError(str(error))
+        raise WorkflowError(
+            f"{error}\nNothing was run. Every setting is explained in config/README.md; "
+            "`make check FILE=...` shows what is seen in a file."
+        )
     config.update(coerced)
     return datasets, new_cells
 
@@ -64,6 +67,11 @@ wildcard_constraints:
     dim=r"\d+",
     seeds=r"\d+-\d+",
     part=f"|{re.escape(REFINED)}",
+
+
+def results_folder():
+    """Return where results go."""
+    return config.get("pathvars", {}).get("results", "results")
 
 
 def cells_of(wildcards):

@@ -38,6 +38,7 @@ LIBRARY = {
         "download.py",
         "downloads.py",
         "draws.py",
+        "durations.py",
         "embedding.py",
         "encoders.py",
         "engine.py",

@@ -1,5 +1,6 @@
 """Choose the output dimensions by which one dataset's grid is refined."""
 
+from sharedim import durations
 from sharedim.answer import conclude
 from sharedim.files import read_json, write_json
 from sharedim.log import job
@@ -10,6 +11,7 @@ from sharedim.tables import SCORE_COLUMNS, concatenate
 def main():
     dataset = snakemake.wildcards.dataset
     with job(snakemake.log[0], f"refine {dataset}") as logger:
+        durations.announce("looking where the curves of the grid saturate, to refine it there", 3)
         scores = concatenate(snakemake.input.scores, dataset, columns=SCORE_COLUMNS)
         _, answer = conclude(
             dataset,

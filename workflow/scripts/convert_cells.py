@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sharedim import durations
 from sharedim.catalogue import BUILT_IN
 from sharedim.files import folder_beside, replacing
 from sharedim.io import as_mudata
@@ -13,6 +14,11 @@ def main():
     built_in = BUILT_IN[snakemake.wildcards.built_in]
     download, output = Path(snakemake.input.file), Path(snakemake.output.cells)
     with job(snakemake.log[0], f"convert {snakemake.wildcards.built_in}") as logger:
+        size = durations.megabytes(download)
+        durations.announce(
+            f"converting {built_in.cells:,} cells ({size:,.0f} MB) to {output.name}",
+            durations.of_converting(size),
+        )
         with folder_beside(output) as folder:
             data = as_mudata(read_built_in(built_in, download, folder))
             data.uns["origin"] = {"dataset": built_in.origin, "url": built_in.url}

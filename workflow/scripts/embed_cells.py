@@ -3,6 +3,7 @@
 import pandas as pd
 import torch
 
+from sharedim import durations
 from sharedim.annotation import annotate
 from sharedim.embedding import TABLE_COLUMNS, describe_own_cells, embedding_table
 from sharedim.log import job
@@ -16,14 +17,21 @@ def main():
     given, output, params = snakemake.input, snakemake.output, snakemake.params
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"embed {snakemake.wildcards.dataset}") as logger:
+        model = load(given.model) if is_there(given.model) else None
+        size = durations.megabytes(given.cells)
+        number = 0 if model is None else len(model.reference)
+        durations.announce(
+            f"putting the shared space of {number:,} paired cells into your object ({size:,.0f} MB), "
+            "with neighbours, UMAPs and transferred labels",
+            durations.of_reading(size) + durations.of_embedding(number),
+        )
         names = {key: params.reading[key] for key in ("rna_modality", "protein_modality")}
         opened = open_object(given.cells, **names)
-        if not is_there(given.model):
+        if model is None:
             logger.info("nothing shared was found: the cells are handed back as they are")
             write_object(output.embeddings, opened.data)
             write_table(output.table, pd.DataFrame(columns=TABLE_COLUMNS))
             return
-        model = load(given.model)
         cells = read_cells(given.cells, need=("rna", "prot"), **params.reading)
         results = describe_own_cells(model, cells)
         logger.info("%d cells are embedded at d = %d", len(results.joint), model.dim)

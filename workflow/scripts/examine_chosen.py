@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from sharedim import durations
 from sharedim.checkpoints import read_block, read_making
 from sharedim.chosen import examine
 from sharedim.files import read_json
@@ -22,10 +23,17 @@ def main():
             header, _ = read_making(path)
             if (header["recipe"]["name"], header["dim"]) == chosen:
                 blocks.append(read_block(path))
+        rna = np.load(given.rna)
+        models = sum(len(block.header["seeds"]) for block in blocks)
+        durations.announce(
+            f"looking at true and false pairs, and predicting proteins from RNA, with "
+            f"{durations.counted(models, 'model')} of {len(rna):,} cells",
+            durations.of_examining(models, len(rna)),
+        )
         logger.info("%d blocks of recipe %s at d = %s", len(blocks), *chosen)
         found = examine(
             blocks,
-            np.load(given.rna),
+            rna,
             np.load(given.prot),
             np.load(given.protein_values),
             read_projections(given.projection)["prot"].features,

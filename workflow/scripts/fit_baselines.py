@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sharedim import checkpoints
+from sharedim import checkpoints, durations
 from sharedim.baselines import fit_linear_seeds
 from sharedim.log import job
 from sharedim.provenance import of_job
@@ -20,12 +20,19 @@ def main():
     with job(snakemake.log[0], f"{recipe.name} {wildcards.dataset}") as logger:
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         test_cells = np.load(given.test_cells)
+        models = len(params.seeds) * len(params.dims)
+        durations.announce(
+            f"fitting {durations.counted(models, 'linear model')} "
+            f"({durations.counted(len(params.dims), 'output dimension')}, "
+            f"{durations.counted(len(params.seeds), 'seed')}) to {len(rna):,} cells",
+            durations.of_fitting(models, len(rna)),
+        )
         files = given.rna, given.prot, given.test_cells
-        for dim, models in zip(params.dims, snakemake.output, strict=True):
+        for dim, path in zip(params.dims, snakemake.output, strict=True):
             logger.info("d = %d", dim)
             started = time.monotonic()
             block = checkpoints.complete_block(
-                checkpoints.directory_beside(Path(models)),
+                checkpoints.directory_beside(Path(path)),
                 checkpoints.block_header(as_record(recipe), dim, params.seeds, *files),
                 params.engine,
                 lambda missing, _, dim=dim: fit_linear_seeds(
@@ -33,7 +40,7 @@ def main():
                 ),
             )
             making = of_job("CPU", time.monotonic() - started, params.engine)
-            checkpoints.write_block(models, block, making)
+            checkpoints.write_block(path, block, making)
 
 
 main()

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sharedim.files import replacing, write_json
+from sharedim import durations
+from sharedim.files import read_json, replacing, write_json
 from sharedim.holdout import fixed_test_cells
 from sharedim.io import cell_table, read_paired_cells
 from sharedim.log import job
@@ -14,6 +15,11 @@ from sharedim.tables import write_table
 def main():
     given, output = snakemake.params, snakemake.output
     with job(snakemake.log[0], f"preprocess {snakemake.wildcards.dataset}") as logger:
+        number = read_json(snakemake.input.check)["paired_cells"]
+        durations.announce(
+            f"turning the counts of {number:,} cells into features",
+            durations.of_preprocessing(number),
+        )
         cells = read_paired_cells(snakemake.input.cells, **given.reading)
         test_cells = fixed_test_cells(cells, **given.splitting)
         options = FeatureOptions(**given.features)

@@ -2,6 +2,7 @@
 
 import torch
 
+from sharedim import durations
 from sharedim.annotation import annotate
 from sharedim.embedding import describe_new_cells, summary_of
 from sharedim.files import write_json
@@ -16,6 +17,11 @@ def main():
     given, output, params = snakemake.input, snakemake.output, snakemake.params
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"project {snakemake.wildcards.new}") as logger:
+        size = durations.megabytes(given.cells)
+        durations.announce(
+            f"taking new cells ({size:,.0f} MB) into the shared space, with neighbours and UMAPs",
+            durations.of_reading(size) + durations.of_embedding(0),
+        )
         model = load(given.model)
         names = {key: params.reading[key] for key in ("rna_modality", "protein_modality")}
         opened = open_object(given.cells, known=model.known_features, **names)

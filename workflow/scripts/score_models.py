@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from sharedim import durations
 from sharedim.checkpoints import read_block
 from sharedim.devices import choose_device
 from sharedim.files import read_json
@@ -21,9 +22,14 @@ def main():
         check = read_json(snakemake.input.check)
         labels = read_labels(snakemake.input.cells, list(check["labels"]))
         device = choose_device()
+        blocks = [read_block(path) for path in snakemake.input.models]
+        models = sum(len(block.header["seeds"]) for block in blocks)
+        durations.announce(
+            f"scoring {durations.counted(models, 'model')} on {len(rna):,} cells",
+            durations.of_scoring(models, len(rna)),
+        )
         found = []
-        for path in snakemake.input.models:
-            block = read_block(path)
+        for block in blocks:
             found.append(score_block(block, rna, prot, labels, test_cells, device))
             logger.info("d = %d: %d models", block.header["dim"], len(block.header["seeds"]))
         for table in BlockScores._fields:

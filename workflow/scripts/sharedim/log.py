@@ -14,6 +14,7 @@ from sharedim.processes import end_with_snakemake
 
 # The logger of `sharedim.progress`.
 PROGRESS = "sharedim.progress"
+AGAIN = "the same command again; what is finished is kept"
 
 
 @contextmanager
@@ -21,8 +22,8 @@ def job(log: str | Path, name: str) -> Iterator[logging.Logger]:
     """Log a job from start to end and turn its errors into what a person needs.
 
     An input that cannot be used, or a file that cannot be written, ends the job with its one
-    sentence; any other error with its traceback in the log and one line on the terminal. The job
-    ends with the Snakemake that started it.
+    sentence; any other error with its traceback in the log and one line on the terminal. A last
+    line says what to do next. The job ends with the Snakemake that started it.
 
     Parameters
     ----------
@@ -55,10 +56,17 @@ def job(log: str | Path, name: str) -> Iterator[logging.Logger]:
         yield logger
     except (InputError, StorageError) as error:
         logger.error("error: %s", error)
+        if isinstance(error, InputError):  # The other says it itself.
+            logger.error("what to do next: put this right, then give %s", AGAIN)
         sys.exit(1)
     except Exception as error:
         terminal.addFilter(lambda record: not record.exc_info)
         logger.exception("failed")
         logger.error("error: %s: %s; the traceback is in %s", type(error).__name__, error, log)
+        logger.error(
+            "what to do next: give %s; if it fails again, report it with that log, which names "
+            "every step up to the error",
+            AGAIN,
+        )
         sys.exit(1)
     logger.info("done in %.1f s", time.monotonic() - started)

@@ -98,6 +98,10 @@ def _alive(process: psutil.Process) -> bool:
 
 
 def _end(process: psutil.Process) -> None:
-    logger.error("the Snakemake that started this job (process %d) is gone: ending", process.pid)
+    logger.error(
+        "the Snakemake that started this job (process %d) is gone: ending; what to do "
+        "next: give the same command with --unlock, then with --rerun-incomplete",
+        process.pid,
+    )
     sys.stderr.flush()
     os.kill(os.getpid(), signal.SIGKILL)

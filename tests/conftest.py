@@ -15,7 +15,9 @@ from places import shared_file
 from sharedim.simulate import simulate_cite_seq
 
 # Files that share a run of the workflow, which one worker makes and keeps.
-ONE_WORKER = dict.fromkeys(("test_reruns.py", "test_resuming.py", "test_reuse.py"), "undisturbed")
+ONE_WORKER = dict.fromkeys(
+    ("test_reruns.py", "test_resuming.py", "test_reuse.py", "test_using.py"), "undisturbed"
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

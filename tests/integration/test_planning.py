@@ -117,6 +117,14 @@ def test_a_built_in_dataset_is_downloaded_and_converted(checkout):
     assert "results/bmcite/report.html" in plan.text
 
 
+def test_several_datasets_have_an_index(checkout, small_file):
+    both = "datasets={first: {h5mu: '" + str(small_file) + "'}, second: {simulate: {}}}"
+    plan = checkout.snakemake("-n", "--config", both, "dims=2", "recipes=cca")
+    assert plan.code == 0, plan.text
+    assert plan.jobs["write_report"] == 2
+    assert plan.jobs["write_index"] == 1
+
+
 def test_a_pair_of_files_and_a_folder(checkout, small_cells, tmp_path):
     cells = small_cells["rna"], small_cells["prot"], small_cells["rna"].obs
     rna, adt = write_pair(tmp_path, *cells)

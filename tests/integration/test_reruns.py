@@ -85,7 +85,6 @@ FILES: dict[str, tuple[str, Change]] = {
     "the file with cells, its content": (f"{RESULTS}/simulated.h5mu", alter),
     "scores.tsv, touched": (f"{RESULTS}/scores.tsv", Path.touch),
     "report.html, deleted": (f"{RESULTS}/report.html", Path.unlink),
-    "index.html, deleted": ("results/index.html", Path.unlink),
     "scores.tsv, deleted": (f"{RESULTS}/scores.tsv", Path.unlink),
     "models/, deleted": (f"{RESULTS}/models", shutil.rmtree),
     "features/, deleted": (f"{RESULTS}/features", shutil.rmtree),

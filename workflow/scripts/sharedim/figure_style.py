@@ -79,6 +79,9 @@ def drawn(rows: int, columns: int, height: float, **options: object) -> Iterator
             rows, columns, figsize=(WIDTH, height), squeeze=False, **options
         )
         yield figure, axes
+        # Laid out once, not again for every file.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     plt.close(figure)
 
 

@@ -17,21 +17,24 @@ def main():
     given, output, params = snakemake.input, snakemake.output, snakemake.params
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"embed {snakemake.wildcards.dataset}") as logger:
-        model = load(given.model) if is_there(given.model) else None
         size = durations.megabytes(given.cells)
-        number = 0 if model is None else len(model.reference)
+        names = {key: params.reading[key] for key in ("rna_modality", "protein_modality")}
+        if not is_there(given.model):
+            durations.announce(
+                f"handing your object ({size:,.0f} MB) back as it is, since nothing shared was found",
+                durations.of_reading(size),
+            )
+            write_object(output.embeddings, open_object(given.cells, **names).data)
+            write_table(output.table, pd.DataFrame(columns=TABLE_COLUMNS))
+            return
+        model = load(given.model)
+        number = len(model.reference)
         durations.announce(
             f"putting the shared space of {number:,} paired cells into your object ({size:,.0f} MB), "
             "with neighbours, UMAPs and transferred labels",
             durations.of_reading(size) + durations.of_embedding(number),
         )
-        names = {key: params.reading[key] for key in ("rna_modality", "protein_modality")}
         opened = open_object(given.cells, **names)
-        if model is None:
-            logger.info("nothing shared was found: the cells are handed back as they are")
-            write_object(output.embeddings, opened.data)
-            write_table(output.table, pd.DataFrame(columns=TABLE_COLUMNS))
-            return
         cells = read_cells(given.cells, need=("rna", "prot"), **params.reading)
         results = describe_own_cells(model, cells)
         logger.info("%d cells are embedded at d = %d", len(results.joint), model.dim)

@@ -61,6 +61,7 @@ LIBRARY = {
         "methods.py",
         "modalities.py",
         "model.py",
+        "model_output.py",
         "neighbours.py",
         "padding.py",
         "pages.py",

@@ -10,8 +10,10 @@ import pandas as pd
 
 from sharedim.annotation import Results
 from sharedim.conditional import Answers
-from sharedim.model import MISSING_FEATURES, MODALITIES, OTHER, Embedding, Model
+from sharedim.model import MISSING_FEATURES, MODALITIES, Model
+from sharedim.model_output import Embedding
 from sharedim.projection import IN_WORDS
+from sharedim.reference import OTHER
 from sharedim.retrieval import search
 
 if TYPE_CHECKING:

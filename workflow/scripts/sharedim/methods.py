@@ -55,6 +55,10 @@ REFERENCES = {
         "McInnes L, Healy J, Melville J. UMAP: Uniform Manifold Approximation and Projection for "
         "dimension reduction. arXiv:1802.03426, 2018."
     ),
+    "Lei et al. 2018": (
+        "Lei J, G'Sell M, Rinaldo A, Tibshirani RJ, Wasserman L. Distribution-free predictive inference "
+        "for regression. Journal of the American Statistical Association 113:1094-1111, 2018."
+    ),
 }
 
 
@@ -195,7 +199,14 @@ def _after(results: Results) -> str:
         )
     if len(results.prediction):
         sentences.append(
-            "Protein was predicted from the RNA of held-out cells as the softmax-weighted average over "
-            "training cells at the learned temperature, beside ridge regression and nearest neighbours."
+            "Protein was predicted from the RNA of held-out cells as the softmax-weighted average over the "
+            f"other cells at the temperature {_temperature(results.recipe)}, with 90 % split-conformal "
+            "intervals (Lei et al. 2018), beside ridge regression and nearest neighbours."
         )
     return " ".join(sentences)
+
+
+def _temperature(recipe: str) -> str:
+    """Say where the temperature of a recipe comes from: closed forms learn none."""
+    linear = isinstance(RECIPES[recipe], LinearRecipe)
+    return "chosen on validation cells" if linear else "that was learned"

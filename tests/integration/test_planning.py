@@ -68,7 +68,7 @@ def test_the_gpu_profile_runs_as_many_jobs_as_there_are_gpus(checkout):
     asking = re.findall(
         r"^(?:rule|checkpoint) (\w+):\n(?:    .*\n)*?    resources: .*gpu=1", plan.text, re.M
     )
-    assert set(asking) == {"train_encoders", "score_models"}
+    assert set(asking) == {"train_encoders", "score_models", "train_final"}
 
 
 def test_jobs_of_a_cluster_name_their_memory_and_run_time(checkout):

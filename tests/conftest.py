@@ -20,6 +20,8 @@ ONE_WORKER = dict.fromkeys(
 )
 
 
+# Before the workers' own, which reads the marks.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file, and of files that share a fixture, on one worker."""
     for item in items:

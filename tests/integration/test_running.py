@@ -119,7 +119,7 @@ def test_models_say_what_they_are(results):
 def test_pictures_logs_and_benchmarks_are_there(finished, results):
     pictures = sorted(path.name for path in (results / "figures").iterdir())
     names = (
-        "confusion", "dimension", "embedding", "paper_figure", "pairs", "prediction", "saturation",
+        "confusion", "dimension", "embedding", "pairs", "paper_figure", "prediction", "saturation",
         "training",
     )  # fmt: skip
     assert pictures == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from sharedim.columns import NO_BATCH
-from sharedim.errors import InputError
+from sharedim.errors import InputError, some_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -27,7 +27,6 @@ EMPTY_DROPLET = 50
 MANY_EMPTY_DROPLETS = 0.1
 SMALLEST_BATCH = 50
 HASHTAG = re.compile(r"(?i)hash[-_. ]?tag|(?<![a-z])hto(?![a-z])")
-NAMED_AT_MOST = 5
 # Values looked at together, so that a check of many counts takes no memory of their number.
 VALUES_AT_ONCE = 2**22
 
@@ -184,14 +183,14 @@ def choose_usable(
         pattern = re.compile(isotype_controls)
         isotype = np.array([bool(pattern.search(name)) for name in prot.var_names], dtype=bool)
         if isotype.any():
-            notes.append(f"Isotype controls are left out: {_named(prot.var_names[isotype])}.")
+            notes.append(f"Isotype controls are left out: {some_of(prot.var_names[isotype])}.")
         proteins &= ~isotype
     lowest, highest = (_dense_row(edge(axis=0)) for edge in (prot.X.min, prot.X.max))
     constant = proteins & (lowest == highest)
     if constant.any():
         notes.append(
             f"Proteins with the same value in every cell are left out: "
-            f"{_named(prot.var_names[constant])}."
+            f"{some_of(prot.var_names[constant])}."
         )
     proteins &= ~constant
     left = (
@@ -231,12 +230,6 @@ def _dense_row(row: np.ndarray | sparse.spmatrix) -> np.ndarray:
     return np.asarray(row.todense() if sparse.issparse(row) else row).ravel()
 
 
-def _named(names: pd.Index) -> str:
-    """List a few names and count the rest."""
-    more = len(names) - NAMED_AT_MOST
-    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more:,} more" if more > 0 else "")
-
-
 def _number(count: int, what: str) -> str:
     return f"{count:,} {what}{' is' if count == 1 else 's are'}"
 
@@ -258,18 +251,18 @@ def name_notes(genes: pd.Index, proteins: pd.Index) -> list[str]:
         repeated = names[names.duplicated()].unique()
         if len(repeated):
             notes.append(
-                f"{what} names that repeat are told apart by a number: {_named(repeated)}."
+                f"{what} names that repeat are told apart by a number: {some_of(repeated)}."
             )
     shared = proteins.intersection(genes)
     if len(shared):
         notes.append(
-            f"{_number(len(shared), 'protein')} called like a gene ({_named(shared)}); they stay in "
+            f"{_number(len(shared), 'protein')} called like a gene ({some_of(shared)}); they stay in "
             "their own modality."
         )
     hashtags = pd.Index([name for name in proteins if HASHTAG.search(name)])
     if len(hashtags):
         notes.append(
-            f"{_number(len(hashtags), 'protein')} named like hashtags ({_named(hashtags)}); a pattern "
+            f"{_number(len(hashtags), 'protein')} named like hashtags ({some_of(hashtags)}); a pattern "
             "in isotype_controls can leave them out too."
         )
     if len(proteins) > len(genes):

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from sharedim.checkpoints import ModelBlock
-from sharedim.information import best_temperature
 from sharedim.lengths import comparable
 from sharedim.prediction import compare_predictions
-from sharedim.representations import compares_by_cosine, encoded_pair
-from sharedim.splits import Split, split_cells
+from sharedim.representations import compares_by_cosine, encoded_pair, temperature_of
+from sharedim.splits import split_cells
 
 SIMILARITY_COLUMNS = ["pair", "low", "high", "share"]
 PREDICTION_COLUMNS = ["protein", "method", "seed", "correlation", "coverage"]
@@ -79,22 +78,13 @@ def examine(
             for kind, found in _similarities(*(side[split.test] for side in pair), seed).items():
                 similar[kind].append(found)
             parts = split.train, split.normaliser, split.test
-            temperature = _temperature(block, model, pair, split)
+            temperature = temperature_of(block, model, *(side[split.normaliser] for side in pair))
             for method, correlation, coverage in compare_predictions(
                 pair, temperature, rna, protein_values, parts
             ):
                 rows = zip(proteins, correlation, coverage, strict=True)
                 predictions += [(protein, method, seed, *quality) for protein, *quality in rows]
     return ChosenScores(_histogram(similar), pd.DataFrame(predictions, columns=PREDICTION_COLUMNS))
-
-
-def _temperature(
-    block: ModelBlock, model: int, pair: tuple[np.ndarray, np.ndarray], split: Split
-) -> float:
-    """Return the temperature that a model learned, or the best on validation cells for one that has none."""
-    if "temperature" in block.tensors:
-        return float(block.tensors["temperature"][model])
-    return best_temperature(*(side[split.normaliser] for side in pair))
 
 
 def _similarities(f: np.ndarray, g: np.ndarray, seed: int) -> dict[str, np.ndarray]:

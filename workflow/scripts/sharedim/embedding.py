@@ -10,16 +10,16 @@ import pandas as pd
 
 from sharedim.annotation import Results
 from sharedim.conditional import Answers
+from sharedim.modalities import IN_WORDS
 from sharedim.model import MISSING_FEATURES, MODALITIES, Model
 from sharedim.model_output import Embedding
-from sharedim.projection import IN_WORDS
+from sharedim.projection import FEATURE_WORDS
 from sharedim.reference import OTHER
 from sharedim.retrieval import search
 
 if TYPE_CHECKING:
     from sharedim.unpaired import AnyCells
 
-NAMES = {"rna": "RNA", "prot": "protein"}
 PREFIX = "shared_"
 ONE_MODALITY = "one modality"
 TABLE_COLUMNS = [
@@ -131,11 +131,11 @@ def summary_of(model: Model, results: Results) -> dict:
     missing = {name: list(results.provenance.get(f"missing_{name}", [])) for name in cells}
     predicted = [OTHER[modality] for modality in results.predicted]
     lacking = " and ".join(
-        f"{len(missing[name])} of the {len(model.projections[name].used):,} {IN_WORDS[name]}"
+        f"{len(missing[name])} of the {len(model.projections[name].used):,} {FEATURE_WORDS[name]}"
         for name in cells
     )
-    counted = " and ".join(f"{count:,} cells by {NAMES[name]}" for name, count in cells.items())
-    told = f"; {NAMES[predicted[0]]} is predicted" if predicted else ""
+    counted = " and ".join(f"{count:,} cells by {IN_WORDS[name]}" for name, count in cells.items())
+    told = f"; {IN_WORDS[predicted[0]]} is predicted" if predicted else ""
     return {
         "sentence": (
             f"{counted} are in the shared space of {model.dataset} (d = {model.dim}), of whose features "

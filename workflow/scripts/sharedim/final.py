@@ -10,13 +10,12 @@ import pandas as pd
 
 from sharedim.baselines import fit_linear_seeds
 from sharedim.checkpoints import ModelBlock, StackFiles
-from sharedim.information import best_temperature
 from sharedim.lengths import comparable
 from sharedim.prediction import interval_factors, predict
 from sharedim.projection import Projection, header_of, tensors_of
 from sharedim.recipes import LinearRecipe, Recipe
 from sharedim.reference import KIND, OTHER, reference_values
-from sharedim.representations import compares_by_cosine, encoded_pair
+from sharedim.representations import compares_by_cosine, encoded_pair, temperature_of
 from sharedim.splits import Split, split_cells
 from sharedim.training import Progress, train_seeds
 
@@ -100,10 +99,7 @@ def assemble(
     split = _split(len(cells), model)
     cosine = compares_by_cosine(model, 0)
     f, g = comparable(*encoded_pair(model, 0, *features), cosine=cosine)
-    if "temperature" in model.tensors:
-        temperature = float(model.tensors["temperature"][0])
-    else:
-        temperature = best_temperature(f[split.normaliser], g[split.normaliser])
+    temperature = temperature_of(model, 0, f[split.normaliser], g[split.normaliser])
     tensors = {
         name: tensor for name, tensor in model.tensors.items() if not name.startswith("history.")
     }

@@ -11,15 +11,14 @@ import pandas as pd
 from scipy import sparse
 
 from sharedim.checkpoints import ModelBlock, read_block, write_block
-from sharedim.errors import InputError
+from sharedim.errors import InputError, some_of
 from sharedim.transforms import transform_proteins
 
 RNA_TARGET_SUM = 1e4
 LOG_NORMALISE = "log_normalise"
 # Rows made dense or projected together.
 ROWS_AT_ONCE = 20_000
-NAMED_AT_MOST = 5
-IN_WORDS = {"rna": "genes", "prot": "proteins"}
+FEATURE_WORDS = {"rna": "genes", "prot": "proteins"}
 ARRAYS = ("used", "log_means", "mean", "deviation", "centre", "loadings")
 
 
@@ -171,10 +170,10 @@ def match_features(
     used = projection.features
     missing = [name for name, place in zip(used, places[projection.used], strict=True) if place < 0]
     if len(missing) > limit * len(used):
-        kind = IN_WORDS[modality]
+        kind = FEATURE_WORDS[modality]
         raise InputError(
             f"{where}: {len(missing):,} of the {len(used):,} {kind} that the model uses are missing "
-            f"({_named(missing)}; the file has {_named(list(names))}), more than {limit:.0%}; name "
+            f"({some_of(missing)}; the file has {some_of(list(names))}), more than {limit:.0%}; name "
             f"{kind} as the model's data do, or set missing_features higher"
         )
     return Matched(matrix, places, missing)
@@ -197,11 +196,6 @@ def _places(wanted: pd.Index, names: pd.Index) -> np.ndarray:
     sure = (found >= 0) & ~ours.duplicated(keep=False)
     places[left[sure]] = free[clear][found[sure]]
     return places
-
-
-def _named(names: list[str]) -> str:
-    more = len(names) - NAMED_AT_MOST
-    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def depths(counts: sparse.csr_matrix) -> np.ndarray:

@@ -7,6 +7,7 @@ import torch
 
 from sharedim.checkpoints import ModelBlock
 from sharedim.encoders import EncoderStack
+from sharedim.information import best_temperature
 
 
 def representations(block: ModelBlock, model: int, modality: str, cells: np.ndarray) -> np.ndarray:
@@ -51,3 +52,20 @@ def compares_by_cosine(block: ModelBlock, model: int) -> bool:
     if "cosine" in block.tensors:
         return bool(block.tensors["cosine"][model])
     return block.header["recipe"]["similarity"] == "cosine"
+
+
+def temperature_of(block: ModelBlock, model: int, f: np.ndarray, g: np.ndarray) -> float:
+    """Return the temperature that a model learned; for one that learned none, the best for some cells.
+
+    Parameters
+    ----------
+    block : ModelBlock
+        Trained models.
+    model : int
+        Position in the block.
+    f, g : ndarray, shape (n, d)
+        Representations of validation cells, as they are compared by inner product.
+    """
+    if "temperature" in block.tensors:
+        return float(block.tensors["temperature"][model])
+    return best_temperature(f, g)

@@ -1,6 +1,6 @@
 """What the target project is asked for: new cells, and the model that they go through."""
 
-# Beside the new cells as their own format has them, with everything found.
+# The new cells with everything found in them, and the same as tables.
 PROJECTED = ("cells.h5mu", "cells.tsv.gz", "matches.tsv.gz", "summary.json")
 
 

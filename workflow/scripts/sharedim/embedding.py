@@ -63,11 +63,10 @@ def describe_own_cells(
     columns = pd.concat([parts.rename("part"), model.labels_from(found)], axis=1)
     of_modalities = {}
     for modality, rank in zip(MODALITIES, _ranks(model), strict=True):
-        if modality in found:
-            table = confidence_of(found[modality])
-            table["match_rank"] = rank.reindex(table.index)
-            table["match_share"] = table["match_rank"] / len(rank)
-            of_modalities[modality] = table
+        table = confidence_of(found[modality])
+        table["match_rank"] = rank.reindex(table.index)
+        table["match_share"] = table["match_rank"] / len(rank)
+        of_modalities[modality] = table
     return _results(model, embedding, columns, of_modalities, "own cells")
 
 

@@ -36,7 +36,6 @@ def test_what_the_command_line_delivers_is_coerced():
         ({"dims": [2.5]}, "dims: 2.5 is not of type 'integer'"),
         ({"seeds": 0}, "seeds: 0 is less than the minimum of 1; expected: repetitions"),
         ({"seeds": "few"}, "seeds: 'few' is not of type 'integer'"),
-        ({"recipes": ["papr"]}, "recipes: 'papr' is not one of ['tuned', 'paper', 'paper_sampled', 'permuted', 'cca', 'pca']"),
         ({"datasets": {"a b": {"simulate": {}}}}, "datasets: 'a b' does not match"),
         ({"datasets": {"a": {}}}, "datasets.a: {} is not valid under any of the given schemas; expected: one of h5mu and cells"),
     ],

@@ -27,7 +27,7 @@ def launch_directory():
 
 
 def complete_configuration():
-    """Coerce, check and complete the configuration in place; return the datasets and the new cells."""
+    """Coerce, check and complete the configuration in place; return datasets, new cells, recipes."""
     coerced = configuration.coerce(config)
     try:
         configuration.check(coerced, yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
@@ -36,23 +36,24 @@ def complete_configuration():
         new_cells = configuration.new_cells_of(
             coerced, datasets, launch_directory(), Path.cwd()
         )
+        recipes = configuration.recipes_of(coerced)
     except InputError as error:
         raise WorkflowError(
             f"{error}\nNothing was run. Every setting is explained in config/README.md; "
             "`make check FILE=...` shows what is seen in a file."
         )
     config.update(coerced)
-    return datasets, new_cells
+    return datasets, new_cells, recipes
 
 
-DATASETS, NEW_CELLS = complete_configuration()
+DATASETS, NEW_CELLS, RECIPES = complete_configuration()
 SIMULATED = [name for name, dataset in DATASETS.items() if "simulate" in dataset]
 # Those that are asked for: a person's own file may be called like another.
 CHOSEN = {dataset["dataset"] for dataset in DATASETS.values() if "dataset" in dataset}
 NOTHING = "(?!)"
 SEED_BLOCKS = configuration.seed_blocks(config["seeds"])
-CLOSED_FORMS = {"cca", "pca"}
-CONTRASTIVE = [recipe for recipe in config["recipes"] if recipe not in CLOSED_FORMS]
+CLOSED_FORMS = [name for name, recipe in RECIPES.items() if "method" in recipe]
+CONTRASTIVE = [name for name in RECIPES if name not in CLOSED_FORMS]
 # These say nothing of a dataset's own results.
 ABOUT_NEW_CELLS = ("new", "model", "missing_features")
 # Marks the scores of what a grid is refined by.
@@ -131,6 +132,11 @@ def simulation_of(wildcards):
 def seeds_of(wildcards):
     """Return the seeds of a block."""
     return configuration.seeds_of(wildcards.seeds)
+
+
+def recipe_of(wildcards):
+    """Return every choice of a recipe."""
+    return RECIPES[wildcards.recipe]
 
 
 def dims_of(wildcards, part):

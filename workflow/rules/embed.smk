@@ -28,6 +28,7 @@ rule train_final:
         mem_mb=memory_of_features,
         runtime=growing(120),
     params:
+        recipes=RECIPES,
         # What decides the model beside its recipe, as for those of the grid.
         engine=code_hash(
             "baselines.py",

@@ -113,6 +113,7 @@ LIBRARY = {
         "unpacking.py",
         "unpaired.py",
         "user_object.py",
+        "variants.py",
     )
 }
 BESIDE_SCRIPTS = str(LIBRARY["__init__.py"].parents[1])

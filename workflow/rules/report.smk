@@ -201,6 +201,7 @@ rule write_report:
             "templates/report.html.j2",
             "training_figures.py",
             "type_figures.py",
+            "variants.py",
         ),
     script:
         "../scripts/write_report.py"

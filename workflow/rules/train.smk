@@ -29,6 +29,7 @@ rule train_encoders:
         mem_mb=memory_of_features,
         runtime=time_of_training,
     params:
+        recipe=recipe_of,
         seeds=seeds_of,
         dimension_every=config["dimension_every"],
         # What decides a model beside its recipe: a finished seed of another engine is not taken over.
@@ -77,7 +78,7 @@ rule fit_baselines:
     benchmark:
         "<benchmarks>/{dataset}/fit_baselines/{recipe}/seeds{seeds}.tsv"
     wildcard_constraints:
-        recipe="|".join(CLOSED_FORMS),
+        recipe="|".join(CLOSED_FORMS) or NOTHING,
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -85,6 +86,7 @@ rule fit_baselines:
         mem_mb=memory_of_features,
         runtime=growing(240),
     params:
+        recipe=recipe_of,
         seeds=seeds_of,
         dims=dims_fitted,
         engine=code_hash(

@@ -10,12 +10,12 @@ from sharedim import checkpoints, durations
 from sharedim.baselines import fit_linear_seeds
 from sharedim.log import job
 from sharedim.provenance import of_job
-from sharedim.recipes import RECIPES, as_record
+from sharedim.recipes import as_record, from_record
 
 
 def main():
     wildcards, given, params = snakemake.wildcards, snakemake.input, snakemake.params
-    recipe = RECIPES[wildcards.recipe]
+    recipe = from_record(params.recipe)
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"{recipe.name} {wildcards.dataset}") as logger:
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")

@@ -11,7 +11,7 @@ from sharedim.devices import choose_device, choose_precision, described
 from sharedim.history import write_history
 from sharedim.log import job
 from sharedim.provenance import of_job
-from sharedim.recipes import RECIPES, as_record
+from sharedim.recipes import as_record, from_record
 from sharedim.splits import split_cells
 from sharedim.training import train_seeds
 
@@ -35,7 +35,11 @@ def say_what_comes(recipe, dim, seeds, cells, test_cells, device):
 
 def main():
     wildcards, given = snakemake.wildcards, snakemake.input
-    recipe, dim, seeds = RECIPES[wildcards.recipe], int(wildcards.dim), snakemake.params.seeds
+    recipe, dim, seeds = (
+        from_record(snakemake.params.recipe),
+        int(wildcards.dim),
+        snakemake.params.seeds,
+    )
     torch.set_num_threads(snakemake.threads)
     name = f"train {wildcards.dataset} {recipe.name} d={dim}"
     with job(snakemake.log[0], name) as logger, progress.shown(name) as observe:

@@ -14,7 +14,7 @@ from sharedim.final import SEED, assemble, fit_final, nothing_to_use
 from sharedim.log import job
 from sharedim.projection import read_projections
 from sharedim.provenance import of_job
-from sharedim.recipes import RECIPES, as_record
+from sharedim.recipes import as_record, from_record
 from sharedim.tables import read_labels
 
 
@@ -30,7 +30,8 @@ def main():
             logger.info("nothing shared was found: there is no model to train")
             checkpoints.write_block(output, nothing_to_use(dataset))
             return
-        started, recipe = time.monotonic(), RECIPES[answer["recipe"]]
+        started = time.monotonic()
+        recipe = from_record(snakemake.params.recipes[answer["recipe"]])
         logger.info("recipe %s, d = %d, all cells but those it validates by", recipe.name, dim)
         rna, prot = np.load(given.rna), np.load(given.prot)
         durations.announce(

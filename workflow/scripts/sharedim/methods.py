@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sharedim import __version__
-from sharedim.recipes import RECIPES, ContrastiveRecipe, LinearRecipe
+from sharedim.recipes import ContrastiveRecipe, LinearRecipe, Recipe
 from sharedim.results import Results
 from sharedim.saturation import TOLERANCE
+from sharedim.variants import with_variants
 
 REFERENCES = {
     "Gui et al. 2025": (
@@ -80,11 +81,12 @@ def methods_of(results: Results, preprocessing: dict, configuration: dict) -> Me
     configuration : dict
         The settings in ``provenance.json``.
     """
+    recipes = with_variants(configuration.get("variants") or {})
     paragraphs = [
         _features(results.check, preprocessing),
-        _training(results, configuration),
+        _training(results, configuration, recipes),
         _evaluation(results),
-        _after(results),
+        _after(results, recipes),
     ]
     paragraphs = [paragraph for paragraph in paragraphs if paragraph]
     text = " ".join(paragraphs)
@@ -110,7 +112,7 @@ def _features(check: dict, preprocessing: dict) -> str:
     return " ".join([*sentences, f"Features were fitted on {preprocessing['fitted_on']}."])
 
 
-def _training(results: Results, configuration: dict) -> str:
+def _training(results: Results, configuration: dict, recipes: dict[str, Recipe]) -> str:
     scores, check = results.scores, results.check
     dims = ", ".join(map(str, sorted(scores["dim"].unique())))
     seeds = scores["seed"].nunique()
@@ -118,7 +120,7 @@ def _training(results: Results, configuration: dict) -> str:
     sentences = [
         f"Models of output dimension d = {dims} were fitted with {_seeds(seeds)}; of the cells of each, "
         f"{split['test']:,} were held out ({check['test_cells']}).",
-        *(_recipe(name) for name in results.recipes),
+        *(_recipe(recipes[name]) for name in results.recipes),
     ]
     if configuration.get("refine"):
         sentences.append("The grid was refined around the d at which matching saturates.")
@@ -131,8 +133,7 @@ def _seeds(seeds: int) -> str:
     return f"{seeds} random seeds, each of which determines split and initial weights"
 
 
-def _recipe(name: str) -> str:
-    recipe = RECIPES[name]
+def _recipe(recipe: Recipe) -> str:
     if isinstance(recipe, LinearRecipe):
         what = {
             "cca": (
@@ -141,7 +142,7 @@ def _recipe(name: str) -> str:
             ),
             "pca": "principal components of each modality, joined by a linear map",
         }[recipe.method]
-        return f"The baseline {name} is {what}; its ridge was chosen on validation cells."
+        return f"The baseline {recipe.name} is {what}; its ridge was chosen on validation cells."
     return _contrastive(recipe)
 
 
@@ -149,6 +150,9 @@ def _contrastive(recipe: ContrastiveRecipe) -> str:
     if recipe.shuffle_pairs:
         return f"As a null, {recipe.name} was trained in the same way on wrong partners."
     layers = f"{recipe.hidden_layers} hidden layer{'s' * (recipe.hidden_layers != 1)}"
+    encoders = f"two ReLU networks ({layers} of {recipe.hidden_width} units)"
+    if not recipe.hidden_layers:
+        encoders = "two linear maps"
     length = f"{recipe.steps:,} steps at most" if recipe.steps else f"{recipe.epochs:,} epochs"
     similarity = {"cosine": "cosine similarity"}.get(
         recipe.similarity, "inner products divided by the mean norms"
@@ -165,8 +169,7 @@ def _contrastive(recipe: ContrastiveRecipe) -> str:
     temperature = "a learned temperature" if recipe.learn_temperature else "a fixed temperature"
     optimiser = {"adam": "Adam", "adamw": "AdamW"}[recipe.optimiser]
     return (
-        f"The recipe {recipe.name} trains two ReLU networks ({layers} of {recipe.hidden_width} units)"
-        f" by the contrastive loss of Radford et al. 2021 on {similarity} with {temperature}, "
+        f"The recipe {recipe.name} trains {encoders} by the contrastive loss of Radford et al. 2021 on {similarity} with {temperature}, "
         f"for {length} of {recipe.batch_size} cells ({optimiser}, learning rate "
         f"{recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}){with_extras}."
     )
@@ -190,7 +193,7 @@ def _evaluation(results: Results) -> str:
     ).replace("5% of", "5 % of")
 
 
-def _after(results: Results) -> str:
+def _after(results: Results, recipes: dict[str, Recipe]) -> str:
     sentences = []
     if len(results.embedding):
         sentences.append(
@@ -200,13 +203,13 @@ def _after(results: Results) -> str:
     if len(results.prediction):
         sentences.append(
             "Protein was predicted from the RNA of held-out cells as the softmax-weighted average over the "
-            f"other cells at the temperature {_temperature(results.recipe)}, with 90 % split-conformal "
+            f"other cells at the temperature {_temperature(recipes[results.recipe])}, with 90 % split-conformal "
             "intervals (Lei et al. 2018), beside ridge regression and nearest neighbours."
         )
     return " ".join(sentences)
 
 
-def _temperature(recipe: str) -> str:
+def _temperature(recipe: Recipe) -> str:
     """Say where the temperature of a recipe comes from: closed forms learn none."""
-    linear = isinstance(RECIPES[recipe], LinearRecipe)
+    linear = isinstance(recipe, LinearRecipe)
     return "chosen on validation cells" if linear else "that was learned"

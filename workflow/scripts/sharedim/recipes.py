@@ -5,6 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+# Fields that have to be, where they are given.
+POSITIVE = (
+    "hidden_width",
+    "normaliser_cells",
+    "initial_temperature",
+    "batch_size",
+    "epochs",
+    "steps",
+    "learning_rate",
+    "averaged_steps",
+    "patience",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastiveRecipe:
@@ -124,6 +137,11 @@ class ContrastiveRecipe:
             raise ValueError(
                 f"recipe {self.name}: dropout={self.dropout}, but it is a share below 1"
             )
+        for field in POSITIVE:
+            value = getattr(self, field)
+            if value is not None and value <= 0:
+                raise ValueError(f"recipe {self.name}: {field}={value}, but it has to be above 0")
+        _refuse_share(self.name, self.validation_share)
 
     def cells_a_step(self, train_cells: int) -> int:
         """Return the size of a batch where there are so many training cells."""
@@ -153,6 +171,17 @@ class LinearRecipe:
     name: str
     method: Literal["cca", "pca"]
     validation_share: float = 0.15
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        _refuse_share(self.name, self.validation_share)
+
+
+def _refuse_share(name: str, share: float | None) -> None:
+    if share is not None and not 0 < share < 1:
+        raise ValueError(
+            f"recipe {name}: validation_share={share}, but it is a share between 0 and 1"
+        )
 
 
 Recipe = ContrastiveRecipe | LinearRecipe
@@ -194,3 +223,8 @@ RECIPES: dict[str, Recipe] = {
 def as_record(recipe: Recipe) -> dict:
     """Return a recipe as plain values for file headers, checkpoint keys and the report."""
     return asdict(recipe)
+
+
+def from_record(record: dict) -> Recipe:
+    """Return the recipe that `as_record` gave."""
+    return (LinearRecipe if "method" in record else ContrastiveRecipe)(**record)

@@ -14,7 +14,7 @@ from sharedim.downloads import Download, data_uri, of_record, of_table
 from sharedim.methods import methods_of
 from sharedim.pages import interval, render
 from sharedim.pair_figures import NO_PAIRS, NO_PREDICTION
-from sharedim.recipes import RECIPES, as_record
+from sharedim.recipes import as_record
 from sharedim.report_tables import (
     BADLY,
     dimension_table,
@@ -26,6 +26,7 @@ from sharedim.report_tables import (
 )
 from sharedim.results import Results
 from sharedim.training_figures import mean_over_seeds
+from sharedim.variants import with_variants
 
 HISTORY = "loss, temperature, alignment, norms and more of every model and epoch"
 
@@ -83,12 +84,13 @@ def render_report(results: Results, records: Records, pictures: dict[str, bytes]
         versions=provenance["program"]["versions"],
         today=date.today().isoformat(),
         **_shown_numbers(results, records),
-        **_grid(results),
+        **_grid(results, provenance["configuration"]),
     )
 
 
-def _grid(results: Results) -> dict:
-    recipes = [as_record(RECIPES[name]) for name in results.recipes]
+def _grid(results: Results, configuration: dict) -> dict:
+    known = with_variants(configuration.get("variants") or {})
+    recipes = [as_record(known[name]) for name in results.recipes]
     return {
         "seeds": results.scores["seed"].nunique(),
         "dims": sorted(results.scores["dim"].unique()),

@@ -140,6 +140,26 @@ def test_reasons_follow_the_answer():
     assert any(null in reason.text and reason.supports for reason in calm)
 
 
+@pytest.mark.parametrize(
+    ("temperature", "warned"),
+    [
+        (lambda epoch: 1 + epoch / 10, True),
+        (lambda epoch: 1 - epoch / 10, False),
+        # A temperature that is not learned has no course.
+        (lambda epoch: 0.1 + 0 * epoch, False),
+    ],
+)
+def test_a_temperature_that_does_not_fall_is_warned_of(temperature, warned):
+    results = made_up_results()
+    history = results.history
+    history = history.assign(temperature=temperature(history["epoch"]))
+    results = replace(results, history=history)
+    reasons = reasons_of(results, made_up_records(results).saturation)
+    named = [r for r in reasons if r.text.startswith("The temperature of paper does not fall")]
+    assert len(named) == warned
+    assert not any(reason.supports for reason in named)
+
+
 def test_without_anything_against_it_an_answer_is_well_supported():
     assert verdict([], made_up_results()) == "Well supported"
 

@@ -11,6 +11,8 @@ from sharedim.results import Results
 
 # An interval over more of the d that were tried than this is wide.
 NARROW = 2
+# A temperature that ends above this share of its start has not fallen.
+FALLEN = 0.9
 
 
 class Reason(NamedTuple):
@@ -46,6 +48,7 @@ def reasons_of(results: Results, saturation: pd.DataFrame) -> list[Reason]:
         *_of_d(results, best),
         *_of_null(summaries.get(NULL)),
         *_of_k(results),
+        *_of_temperature(results),
         *(Reason(False, warning) for warning in results.answer["warnings"]),
     ]
     return sorted(reasons, key=lambda reason: not reason.supports)
@@ -119,4 +122,22 @@ def _of_k(results: Results) -> list[Reason]:
     if truth and k["value"] is not None:
         text = f"The simulation put {truth['shared_dimensions']} shared dimensions in."
         reasons.append(Reason(k["value"] == truth["shared_dimensions"], text))
+    return reasons
+
+
+def _of_temperature(results: Results) -> list[Reason]:
+    """Say of which recipe the temperature does not fall, at the recommended d."""
+    table = results.history.dropna(subset="temperature").sort_values("epoch")
+    table = table[(table["dim"] == results.recommended_d) & (table["recipe"] != NULL)]
+    reasons = []
+    for recipe, own in table.groupby("recipe", sort=False):
+        course = own.groupby("seed")["temperature"]
+        start, end = course.first().mean(), course.last().mean()
+        if course.nunique().max() > 1 and end > FALLEN * start:
+            text = (
+                f"The temperature of {recipe} does not fall at d = {results.recommended_d} ({start:.2f} "
+                f"after the first epoch, {end:.2f} at the end), as it does in theory where partners can "
+                "be aligned: d or the encoders may be too small, or little may be shared."
+            )
+            reasons.append(Reason(False, text))
     return reasons

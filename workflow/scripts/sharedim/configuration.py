@@ -199,14 +199,14 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
         for key in ("labels", "test_batches"):
             if dataset.get(key):
                 # Batches are compared as text, and a number in YAML is none.
-                dataset[key] = [str(item) for item in _listed(dataset[key])]
+                dataset[key] = [str(item) for item in as_list(dataset[key])]
         if "simulate" in own:
             _refuse_names(name, own)
             # What is said of all files is not about these cells.
             dataset = {key: dataset[key] for key in dataset if key not in NAMES_IN_A_FILE}
             dataset["simulate"] = own["simulate"] or {}
         elif "dataset" not in own:
-            paths = _listed(dataset.pop("h5mu", None) or dataset.pop("cells"))
+            paths = as_list(dataset.pop("h5mu", None) or dataset.pop("cells"))
             dataset["cells"] = [_path(path, launched_from, working_directory) for path in paths]
         _check_together(name, dataset)
         if _draws_by_seed(dataset):
@@ -266,7 +266,7 @@ def new_cells_of(
         return {}
     found = {
         "name": _name_of(config["new"], launched_from),
-        "cells": [_path(path, launched_from, working_directory) for path in _listed(config["new"])],
+        "cells": [_path(path, launched_from, working_directory) for path in as_list(config["new"])],
         "reading": {key: config.get(key) for key in NEW_CELLS_OPTIONS},
     }
     if config.get("model"):
@@ -279,7 +279,10 @@ def new_cells_of(
     return found | {"dataset": next(iter(datasets))}
 
 
-def _listed(value: object) -> list:
+def as_list(value: object) -> list:
+    """Return a list as it is, a single value as a list of one, and nothing as an empty one."""
+    if value is None:
+        return []
     return value if isinstance(value, list) else [value]
 
 
@@ -343,7 +346,7 @@ def _check_together(name: str, dataset: dict) -> None:
 
 def _name_of(source: str | list[str], launched_from: Path) -> str:
     """Name a dataset after its file, in characters that are safe in paths."""
-    path = launched_from / Path(_listed(source)[0]).expanduser()
+    path = launched_from / Path(as_list(source)[0]).expanduser()
     stem = ENDINGS.sub("", path.name)
     # Cell Ranger calls every run the same; the folder around it tells them apart.
     for folder in path.resolve().parents:

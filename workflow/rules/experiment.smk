@@ -1,0 +1,75 @@
+"""Experiments of known answer: what was expected of some datasets beside what was found.
+
+Takes the tables, features and models of every dataset; makes `experiments/<name>/<size>/`.
+"""
+
+
+rule write_experiment:
+    input:
+        scores=collect("<results>/{dataset}/scores.tsv", dataset=DATASETS),
+        saturation=collect("<results>/{dataset}/saturation.tsv", dataset=DATASETS),
+        history=collect("<results>/{dataset}/history.tsv", dataset=DATASETS),
+        answer=collect("<results>/{dataset}/answer.json", dataset=DATASETS),
+        check=collect("<results>/{dataset}/check.json", dataset=DATASETS),
+        rna=collect("<results>/{dataset}/features/rna.npy", dataset=DATASETS),
+        prot=collect("<results>/{dataset}/features/prot.npy", dataset=DATASETS),
+        test_cells=collect(
+            "<results>/{dataset}/features/test_cells.npy", dataset=DATASETS
+        ),
+        cells=collect("<results>/{dataset}/features/cells.tsv.gz", dataset=DATASETS),
+        models=collect(
+            "<results>/{dataset}/models/{recipe}/dim{dim}/seeds{seeds}.safetensors",
+            dataset=DATASETS,
+            recipe=RECIPES,
+            dim=config["dims"],
+            seeds=SEED_BLOCKS,
+        ),
+    output:
+        findings="<results>/experiments/{experiment}/{size}/findings.tsv",
+        numbers="<results>/experiments/{experiment}/{size}/numbers.tsv",
+        svg="<results>/experiments/{experiment}/{size}/picture.svg",
+        png=report(
+            "<results>/experiments/{experiment}/{size}/picture.png",
+            caption="../report/experiment.rst",
+            category="experiments",
+            subcategory="pictures",
+        ),
+        page=report(
+            "<results>/experiments/{experiment}/{size}/index.html",
+            caption="../report/experiment.rst",
+            category="experiments",
+            subcategory="pages",
+        ),
+    log:
+        "<logs>/write_experiment/{experiment}/{size}.log",
+    conda:
+        "../../envs/experiment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(6000),
+        runtime=growing(60),
+    params:
+        datasets=list(DATASETS),
+        code=code_hash(
+            "answer.py",
+            "checkpoints.py",
+            "downloads.py",
+            "encoders.py",
+            "experiments/catalogue.py",
+            "experiments/evidence.py",
+            "experiments/norms.py",
+            "experiments/outcome.py",
+            "experiments/page.py",
+            "experiments/panels.py",
+            "experiments/synthetic.py",
+            "figure_style.py",
+            "information.py",
+            "pages.py",
+            "representations.py",
+            "saturation.py",
+            "shared_dimension.py",
+            "splits.py",
+            "tables.py",
+        ),
+    script:
+        "../scripts/write_experiment.py"

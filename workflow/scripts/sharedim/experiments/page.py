@@ -1,0 +1,61 @@
+"""The short page of an experiment: what was expected, and what came out."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sharedim.downloads import data_uri, of_table
+from sharedim.experiments.catalogue import Experiment
+from sharedim.experiments.evidence import Evidence
+from sharedim.experiments.outcome import Outcome
+from sharedim.pages import render
+
+
+def render_experiment(
+    experiment: Experiment, outcome: Outcome, evidence: Evidence, *, size: str, svg: bytes
+) -> str:
+    """Render the page.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    outcome : Outcome
+    evidence : Evidence
+        Of which datasets and devices are named.
+    size : str
+        ``"quick"`` or ``"paper"``.
+    svg : bytes
+        The picture.
+
+    Returns
+    -------
+    str
+        HTML that needs nothing from outside.
+    """
+    datasets = [
+        {
+            "name": own.name,
+            "summary": own.check["summary"],
+            "split": own.check["split"],
+            "dims": own.dims,
+            "recipes": own.recipes,
+            "seeds": own.scores["seed"].nunique(),
+        }
+        for own in evidence.datasets.values()
+    ]
+    return render(
+        "experiment.html.j2",
+        title=experiment.title,
+        question=experiment.question,
+        findings=outcome.findings,
+        agreeing=sum(finding.agrees for finding in outcome.findings),
+        picture=data_uri(svg, "image/svg+xml"),
+        size=size,
+        datasets=datasets,
+        devices=evidence.devices,
+        downloads=[
+            of_table("findings.tsv", outcome.table(), "what was expected and what was found"),
+            of_table("numbers.tsv", outcome.numbers, "the numbers behind them and the picture"),
+        ],
+        today=date.today().isoformat(),
+    )

@@ -1,0 +1,68 @@
+"""Panels that pictures of several experiments have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, count_on
+
+# Wrong partners that each pair is compared with.
+WRONG_PARTNERS = 5
+
+
+def draw_curves(
+    axis: Axes, curves: Mapping[str, pd.DataFrame], title: str, *, dotted: tuple[str, ...] = ()
+) -> None:
+    """Draw scores against the output dimension, as `DatasetEvidence.curve` gives them.
+
+    Lines are means over the seeds, bands one standard deviation; those named in ``dotted`` are dotted.
+    """
+    for place, (name, curve) in enumerate(curves.items()):
+        look = {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+        line = ":" if name in dotted else "-"
+        axis.plot(curve.index, curve["mean"], label=name, linestyle=line, **look)
+        spread = curve["spread"].fillna(0)
+        low, high = curve["mean"] - spread, curve["mean"] + spread
+        axis.fill_between(curve.index, low, high, alpha=0.15, linewidth=0, color=look["color"])
+    axis.set(title=title, xlabel="output dimension d")
+    count_on(axis)
+
+
+def draw_courses(axis: Axes, courses: Mapping[str, pd.Series], title: str) -> None:
+    """Draw quantities against the epochs of training."""
+    for place, (name, course) in enumerate(courses.items()):
+        axis.plot(course.index, course, label=name, color=COLOURS[place % len(COLOURS)])
+    axis.set(title=title, xlabel="epoch")
+    count_on(axis)
+
+
+def draw_similarities(axis: Axes, true: np.ndarray, false: np.ndarray, title: str) -> None:
+    """Draw the histograms of similarities of true and of false pairs."""
+    edges = np.histogram_bin_edges(np.concatenate([true, false]), 60)
+    for values, name, colour in ((true, "true pairs", COLOURS[0]), (false, "false", COLOURS[1])):
+        weights = np.full(len(values), 1 / len(values))
+        axis.hist(values, edges, weights=weights, alpha=0.6, color=colour, label=name)
+    axis.axvline(1, **REFERENCE)
+    axis.set(title=title, xlabel="similarity", ylabel="share of pairs")
+
+
+def pair_similarities(f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the inner products of true pairs, and of each cell with some wrong partners."""
+    false = [
+        np.sum(f * np.roll(g, shift, axis=0), axis=1) for shift in range(1, 1 + WRONG_PARTNERS)
+    ]
+    return np.sum(f * g, axis=1), np.concatenate(false)
+
+
+def tidy(parts: Mapping[str, pd.Series | pd.DataFrame], name: str) -> pd.DataFrame:
+    """Stack tables, with their names in a first column."""
+    tables = []
+    for key, part in parts.items():
+        table = part.reset_index()
+        table.insert(0, name, key)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,189 @@
+"""Simulated pairs of known shared dimension (arXiv 2505.12473, Section 4.1): Figures 2 to 4, 7."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sharedim.experiments.evidence import DatasetEvidence, Evidence
+from sharedim.experiments.outcome import Finding, Outcome, several
+from sharedim.experiments.panels import (
+    draw_courses,
+    draw_curves,
+    draw_similarities,
+    pair_similarities,
+    tidy,
+)
+from sharedim.figure_style import COLOURS, REFERENCE, drawn
+
+MATCHING, DIMENSION = "match_recall1_rna_to_prot", "id_mle_rna"
+# How far the estimate may be from k*.
+CLOSE = 0.4
+# The output dimension that is looked at closely, for the smallest k*.
+LOOKED_AT = 3
+
+
+def measure_synthetic(evidence: Evidence) -> Outcome:
+    """Compare where matching and dimension saturate with the truth, and look at d = 3 for k* = 2."""
+    datasets = evidence.of_truth("linear")
+    recipe = datasets[0].recipes[0]
+    looked_at = min(datasets, key=shared)
+    similar = similarities_at(looked_at, recipe, LOOKED_AT)
+    findings = [
+        *of_saturation(datasets, recipe, "Figure 3 (a)"),
+        of_similarities(similar, "Figures 2 and 3 (b)"),
+        of_courses(looked_at, recipe),
+    ]
+    numbers = curves_of(datasets, recipe)
+    return Outcome(findings, numbers, draw(datasets, looked_at, recipe, similar))
+
+
+def shared(dataset: DatasetEvidence) -> int:
+    """Return the shared dimensions that a simulation put in."""
+    return dataset.truth["shared_dimensions"]
+
+
+def named(dataset: DatasetEvidence) -> str:
+    """Name a simulation by what is known of it."""
+    return f"k* = {shared(dataset)}"
+
+
+def of_saturation(datasets: list[DatasetEvidence], recipe: str, source: str) -> list[Finding]:
+    """Say where matching and dimension saturate, held out, beside the truth."""
+    saturation, estimates, matching, dimensions = {}, {}, [], []
+    for own in datasets:
+        k, row = shared(own), own.saturates(recipe, MATCHING)
+        found, at = row["d_saturation"], own.dims[-1]
+        # On a sphere k dimensions take k + 1 coordinates; the grid need not hold either.
+        matching.append(k <= found <= next((d for d in own.dims if d > k), own.dims[-1]))
+        saturation[named(own)] = (
+            f"d = {found:g} (90 % interval {row['ci_low']:g} to {row['ci_high']:g}), "
+            f"{row['plateau']:.2f} matched"
+        )
+        estimate = own.curve(recipe, DIMENSION)["mean"].loc[at]
+        dimensions.append(abs(estimate - k) <= CLOSE)
+        estimates[named(own)] = f"{estimate:.2f} at d = {at}"
+    return [
+        Finding(
+            source,
+            "held-out top-1 matching saturates once d exceeds k*",
+            several(saturation),
+            all(matching),
+            "Representations lie near a sphere, so that k* + 1 coordinates are needed.",
+        ),
+        Finding(
+            source,
+            f"the intrinsic dimension approaches k* however large d is (within {CLOSE})",
+            several(estimates),
+            all(dimensions),
+        ),
+    ]
+
+
+def similarities_at(
+    dataset: DatasetEvidence, recipe: str, dim: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the similarities of held-out true and false pairs of all seeds."""
+    found = [pair_similarities(*dataset.held_out(model)) for model in dataset.trained(recipe, dim)]
+    return tuple(np.concatenate(side) for side in zip(*found, strict=True))
+
+
+def of_similarities(similar: tuple[np.ndarray, np.ndarray], source: str) -> Finding:
+    """Say whether true pairs concentrate around one and false ones are capped by it."""
+    true, false = similar
+    near = float(np.mean(np.abs(true - 1) < 0.2))
+    above = float(np.mean(false > np.quantile(true, 0.75)))
+    return Finding(
+        source,
+        "similarities of true pairs concentrate around 1 and cap those of false pairs (9 of 10 true ones "
+        "within 0.2, at most 5 % of false ones above three quarters of them)",
+        f"median {np.median(true):.2f}, {100 * near:.0f} % within 0.2 of 1; {100 * above:.1f} % of false "
+        "pairs above three quarters of the true ones",
+        near >= 0.9 and above <= 0.05,
+    )
+
+
+def of_courses(dataset: DatasetEvidence, recipe: str) -> Finding:
+    """Say whether the dimension settles at k* rather than d, and the temperature falls."""
+    dimension = dataset.course(recipe, "id_rna", LOOKED_AT)
+    temperature = dataset.course(recipe, "temperature", LOOKED_AT)
+    k = shared(dataset)
+    return Finding(
+        "Figure 2",
+        f"along training at d = {LOOKED_AT} the dimension settles at k* = {k} and the temperature falls "
+        "towards 0 (below a tenth of its start)",
+        f"dimension {dimension.iloc[-1]:.2f} after {dimension.index[-1]} epochs; temperature from "
+        f"{temperature.iloc[0]:.2f} to {temperature.iloc[-1]:.3f}",
+        abs(dimension.iloc[-1] - k) <= CLOSE and temperature.iloc[-1] < 0.1 * temperature.iloc[0],
+    )
+
+
+def curves_of(datasets: list[DatasetEvidence], recipe: str) -> pd.DataFrame:
+    """Return matching and dimension of all datasets against the output dimension."""
+    parts = [
+        tidy({own.name: own.curve(recipe, metric, split)}, "dataset").assign(
+            metric=metric, split=split
+        )
+        for own in datasets
+        for metric in (MATCHING, DIMENSION)
+        for split in ("train", "test")
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw_against_d(axes: np.ndarray, datasets: list[DatasetEvidence], recipe: str) -> None:
+    """Draw matching, in sample and held out, and dimension, into two panels."""
+    matching = {}
+    for own in datasets:
+        matching[f"{named(own)}, held out"] = own.curve(recipe, MATCHING)
+        matching[f"{named(own)}, in sample"] = own.curve(recipe, MATCHING, "train")
+    inside = tuple(name for name in matching if name.endswith("in sample"))
+    draw_curves(axes[0], matching, "Top-1 matching", dotted=inside)
+    dimension = {named(own): own.curve(recipe, DIMENSION) for own in datasets}
+    draw_curves(axes[1], dimension, "Intrinsic dimension, held out")
+    for own in datasets:
+        axes[1].axhline(shared(own), **REFERENCE)
+
+
+def draw(
+    datasets: list[DatasetEvidence],
+    looked_at: DatasetEvidence,
+    recipe: str,
+    similar: tuple[np.ndarray, np.ndarray],
+) -> Figure:
+    """Draw curves, similarities, courses and, for d = 3, the representations themselves."""
+    where = f"{named(looked_at)}, d = {LOOKED_AT}"
+    with drawn(2, 3, 4.6) as (figure, axes):
+        draw_against_d(axes[0], datasets, recipe)
+        draw_similarities(axes[0, 2], *similar, f"Similarities, {where}")
+        courses = {
+            "RNA": looked_at.course(recipe, "id_rna", LOOKED_AT),
+            "protein": looked_at.course(recipe, "id_prot", LOOKED_AT),
+        }
+        draw_courses(axes[1, 0], courses, f"Intrinsic dimension, {where}")
+        axes[1, 0].axhline(shared(looked_at), **REFERENCE)
+        temperature = {"temperature": looked_at.course(recipe, "temperature", LOOKED_AT)}
+        draw_courses(axes[1, 1], temperature, f"Temperature, {where}")
+        axes[1, 1].set_yscale("log")
+        _scatter(axes[1, 2], looked_at, recipe)
+        for axis in axes.flat[:4]:
+            axis.legend()
+    return figure
+
+
+def _scatter(axis: object, dataset: DatasetEvidence, recipe: str) -> None:
+    """Draw held-out representations of both modalities, seen along their least wide direction."""
+    model = next(iter(dataset.trained(recipe, LOOKED_AT)))
+    pair = dataset.held_out(model)
+    # The two widest directions of both together show the disc or sphere that they lie on.
+    together = np.concatenate(pair)
+    _, _, axes = np.linalg.svd(together - together.mean(axis=0), full_matrices=False)
+    for side, name, colour in zip(pair, ("first", "second"), COLOURS, strict=False):
+        seen = side @ axes[:2].T
+        axis.scatter(
+            *seen.T, s=1, color=colour, alpha=0.4, linewidths=0, label=name, rasterized=True
+        )
+    axis.set(title=f"Representations, d = {LOOKED_AT}", aspect="equal")
+    axis.set(xlabel="first principal direction", ylabel="second")
+    axis.legend(markerscale=5)

@@ -1,0 +1,35 @@
+"""Measure an experiment on what was found in its datasets, draw it, and write its page."""
+
+from pathlib import Path
+
+from sharedim import durations
+from sharedim.experiments.catalogue import EXPERIMENTS
+from sharedim.experiments.evidence import Evidence
+from sharedim.experiments.page import render_experiment
+from sharedim.figure_style import save
+from sharedim.files import replacing
+from sharedim.log import job
+from sharedim.tables import write_table
+
+
+def main():
+    wildcards, output = snakemake.wildcards, snakemake.output
+    with job(snakemake.log[0], f"experiment {wildcards.experiment}") as logger:
+        experiment = EXPERIMENTS[wildcards.experiment]
+        number = durations.counted(len(snakemake.params.datasets), "dataset")
+        durations.announce(f"measuring '{experiment.title}' on {number}", 30)
+        evidence = Evidence.read(snakemake.params.datasets, snakemake.input)
+        outcome = experiment.measure(evidence)
+        for kind in ("svg", "png"):
+            save(outcome.picture, output[kind])
+        write_table(output.findings, outcome.table())
+        write_table(output.numbers, outcome.numbers)
+        svg = Path(output.svg).read_bytes()
+        page = render_experiment(experiment, outcome, evidence, size=wildcards.size, svg=svg)
+        with replacing(output.page) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+        for finding in outcome.findings:
+            logger.info("%s: %s", "as expected" if finding.agrees else "NOT", finding.found)
+
+
+main()

@@ -1,0 +1,166 @@
+"""The nonlinear setting (arXiv 2505.12473, Section 4.1): Figure 4, and what is estimated there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sharedim.dimension import intrinsic_dimensions
+from sharedim.experiments.evidence import DatasetEvidence, Evidence
+from sharedim.experiments.outcome import Finding, Outcome, several
+from sharedim.experiments.panels import draw_curves, draw_similarities
+from sharedim.experiments.synthetic import (
+    DIMENSION,
+    LOOKED_AT,
+    MATCHING,
+    curves_of,
+    draw_against_d,
+    named,
+    of_saturation,
+    of_similarities,
+    shared,
+    similarities_at,
+)
+from sharedim.figure_style import REFERENCE, drawn
+from sharedim.pairs import rectified
+
+# Share of its spread by which the estimate may differ from that of the coordinates themselves.
+NEAR = 0.35
+
+
+def measure_nonlinear(evidence: Evidence) -> Outcome:
+    """Compare the dimension with k* and with that of the shared coordinates, which are rectified."""
+    datasets = evidence.of_truth("nonlinear")
+    full = [
+        own for own in datasets if own.truth["pairs"] == max(o.truth["pairs"] for o in datasets)
+    ]
+    recipes = datasets[0].recipes
+    longest = max(recipes, key=lambda name: datasets[0].recipe(name)["epochs"])
+    table = estimates(datasets)
+    looked_at = min(full, key=shared)
+    similar = similarities_at(looked_at, longest, LOOKED_AT)
+    findings = [
+        *of_saturation(full, longest, "Figure 4 (a)"),
+        of_similarities(similar, "Figure 4 (b)"),
+        *of_length_and_number(table, full),
+    ]
+    numbers = pd.concat([curves_of(full, longest), table], ignore_index=True)
+    return Outcome(findings, numbers, draw(full, longest, table, similar, looked_at))
+
+
+def estimates(datasets: list[DatasetEvidence]) -> pd.DataFrame:
+    """Return the dimension at the largest d of every dataset and length of training.
+
+    ``coordinates`` is the estimate on the shared coordinates themselves, of the held-out pairs.
+    """
+    rows = []
+    for own in datasets:
+        test = next(own.trained(own.recipes[0], own.dims[-1])).split.test
+        latent = rectified(np.asarray(own.features[1][test]), shared(own))
+        itself = dimension_of(latent)
+        for recipe in own.recipes:
+            found = own.curve(recipe, DIMENSION).loc[own.dims[-1]]
+            rows.append(
+                {
+                    "dataset": own.name,
+                    "shared": shared(own),
+                    "pairs": own.truth["pairs"],
+                    "epochs": own.recipe(recipe)["epochs"],
+                    "estimate": found["mean"],
+                    "spread": found["spread"],
+                    "coordinates": itself,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def dimension_of(points: np.ndarray) -> float:
+    """Estimate the intrinsic dimension of points by maximum likelihood, coinciding ones left out."""
+    return float(intrinsic_dimensions(np.unique(points, axis=0))["mle"].value)
+
+
+def of_length_and_number(table: pd.DataFrame, full: list[DatasetEvidence]) -> list[Finding]:
+    """Say what is estimated with longer training and more pairs, and why it is no k*."""
+    said, near = {}, []
+    for own in full:
+        rows = table[table["dataset"] == own.name].sort_values("epochs")
+        path = ", ".join(f"{row.estimate:.2f} ({row.epochs} epochs)" for row in rows.itertuples())
+        last = rows.iloc[-1]
+        said[named(own)] = f"{path}; the shared coordinates themselves {last['coordinates']:.2f}"
+        near.append(abs(last["estimate"] - last["coordinates"]) <= NEAR * last["coordinates"])
+    by_pairs = {
+        f"k* = {k}": ", ".join(
+            f"{row.estimate:.2f} ({row.pairs:,} pairs)"
+            for row in rows.sort_values("pairs").itertuples()
+        )
+        for k, rows in table[table["epochs"] == table["epochs"].max()].groupby("shared")
+    }
+    return [
+        Finding(
+            "Figure 4 (a), why",
+            "the estimate is that of the shared coordinates, of which each is constant half the time "
+            f"(within {100 * NEAR:.0f} %)",
+            several(said),
+            all(near),
+            "Rectified coordinates have a local dimension between 0 and k*, half of k* on average, so that "
+            "no estimator of local dimension gives k* for them.",
+        ),
+        Finding(
+            "Figure 4 (a), pairs",
+            "more pairs bring the estimate no further from that of the coordinates",
+            several(by_pairs),
+            bool(_no_further(table)),
+        ),
+    ]
+
+
+def _no_further(table: pd.DataFrame) -> bool:
+    """Tell whether the most pairs are as near the coordinates' own estimate as the fewest."""
+    longest = table[table["epochs"] == table["epochs"].max()].sort_values("pairs")
+    apart = (longest["estimate"] - longest["coordinates"]).abs()
+    grouped = apart.groupby(longest["shared"])
+    return bool((grouped.last() <= grouped.first() + longest["spread"].max()).all())
+
+
+def draw(
+    datasets: list[DatasetEvidence],
+    recipe: str,
+    table: pd.DataFrame,
+    similar: tuple[np.ndarray, np.ndarray],
+    looked_at: DatasetEvidence,
+) -> Figure:
+    """Draw the curves, the similarities, and the estimates against length and number of pairs."""
+    with drawn(2, 3, 4.6) as (figure, axes):
+        draw_against_d(axes[0], datasets, recipe)
+        draw_similarities(
+            axes[0, 2], *similar, f"Similarities, {named(looked_at)}, d = {LOOKED_AT}"
+        )
+        lengths = {
+            named(own): own.curve(name, DIMENSION) for own in datasets for name in [recipe]
+        } | {
+            f"{named(own)}, {own.recipe(name)['epochs']} epochs": own.curve(name, DIMENSION)
+            for own in datasets
+            for name in own.recipes
+            if name != recipe
+        }
+        draw_curves(axes[1, 0], lengths, "Dimension and length of training")
+        matching = {
+            f"{named(own)}, {own.recipe(name)['epochs']} epochs": own.curve(name, MATCHING)
+            for own in datasets
+            for name in own.recipes
+        }
+        draw_curves(axes[1, 1], matching, "Top-1 matching")
+        longest = table[table["epochs"] == table["epochs"].max()]
+        for k, rows in longest.groupby("shared"):
+            rows = rows.sort_values("pairs")
+            [line] = axes[1, 2].plot(rows["pairs"], rows["estimate"], marker="o", label=f"k* = {k}")
+            axes[1, 2].plot(
+                rows["pairs"], rows["coordinates"], color=line.get_color(), linestyle="--",
+                label=f"k* = {k}, coordinates",
+            )  # fmt: skip
+            axes[1, 2].axhline(k, **REFERENCE)
+        axes[1, 2].set(title="Dimension and pairs", xlabel="pairs", xscale="log")
+        for axis in axes.flat:
+            axis.legend()
+    return figure

@@ -37,6 +37,12 @@ def test_what_the_command_line_delivers_is_coerced():
         ({"seeds": 0}, "seeds: 0 is less than the minimum of 1; expected: repetitions"),
         ({"seeds": "few"}, "seeds: 'few' is not of type 'integer'"),
         ({"datasets": {"a b": {"simulate": {}}}}, "datasets: 'a b' does not match"),
+        ({"datasets": {"p": {"pairs": {}}}}, "datasets.p.pairs: 'kind' is a required property; expected: simulated pairs of features, a kind and its sizes"),
+        ({"datasets": {"p": {"pairs": {"kind": "linaer"}}}}, "datasets.p.pairs.kind: 'linaer' is not one of ['linear', 'nonlinear', 'gaussian', "),
+        ({"datasets": {"p": {"pairs": {"kind": "linear", "cells": 9}}}}, "unknown key 'cells' in datasets.p.pairs; known keys are balanced, correlations, "),
+        ({"datasets": {"p": {"pairs": {"kind": "linear", "features": [3]}}}}, "datasets.p.pairs.features: [3] is too short; expected: features of the first and of the second side"),
+        ({"datasets": {"p": {"pairs": {"kind": "gaussian", "correlations": [1]}}}}, "datasets.p.pairs.correlations: 1 is greater than or equal to the maximum of 1"),
+        ({"datasets": {"p": {"pairs": {"kind": "linear", "noise": ["-1", 0]}}}}, "datasets.p.pairs.noise: -1 is less than the minimum of 0"),
         ({"datasets": {"a": {}}}, "datasets.a: {} is not valid under any of the given schemas; expected: one of h5mu and cells"),
     ],
 )  # fmt: skip
@@ -114,6 +120,9 @@ def test_missing_files_and_contradictions_are_refused(tmp_path):
     labelled = {"datasets": {"s": {"simulate": {}, "labels": ["mine"]}}}
     with pytest.raises(InputError, match=r"datasets\.s: labels is for a file"):
         configuration.datasets_of(labelled, tmp_path, tmp_path)
+    labelled = {"datasets": {"p": {"pairs": {"kind": "linear"}, "batch": "lane"}}}
+    with pytest.raises(InputError, match=r"datasets\.p: batch is for a file"):
+        configuration.datasets_of(labelled, tmp_path, tmp_path)
     with pytest.raises(InputError, match=r"absent.h5mu: no such file"):
         configuration.datasets_of({"h5mu": "absent.h5mu"}, tmp_path, tmp_path)
     (tmp_path / "a{b}.h5mu").touch()
@@ -170,6 +179,59 @@ def test_sizes_of_a_simulation_are_coerced():
     given = {"datasets": {"a": {"simulate": {"cells": "600", "seed": "2"}}, "b": {"simulate": {}}}}
     found = configuration.coerce(given)["datasets"]
     assert found == {"a": {"simulate": {"cells": 600, "seed": 2}}, "b": {"simulate": {}}}
+
+
+def test_sizes_of_pairs_are_coerced():
+    typed = {
+        "kind": "gaussian", "pairs": "600", "features": ["1", "1"], "balanced": "True",
+        "covariance": [["1.5", "-0.5"], ["-0.5", "1"]], "noise": ["0.1", 0.0],
+    }  # fmt: skip
+    config = configuration.coerce({"datasets": {"p": {"pairs": typed}}})
+    configuration.check(config, SCHEMA)
+    assert config["datasets"]["p"]["pairs"] == {
+        "kind": "gaussian", "pairs": 600, "features": [1, 1], "balanced": True,
+        "covariance": [[1.5, -0.5], [-0.5, 1]], "noise": [0.1, 0],
+    }  # fmt: skip
+
+
+def test_pairs_are_completed_with_the_options_of_their_kind(tmp_path):
+    config = {
+        "labels": ["mine"], "batch": "lane", "protein_transform": "none",
+        "datasets": {
+            "k5": {"pairs": {"kind": "linear", "shared_dimensions": 5}},
+            "process": {"pairs": {"kind": "gaussian_process", "seed": 2}},
+            "digits": {"pairs": {"kind": "digit_labels"}},
+        },
+    }  # fmt: skip
+    datasets = configuration.datasets_of(config, tmp_path, tmp_path)
+    # What is said of all files is not about these.
+    assert all(set(dataset) == {"pairs", "protein_transform"} for dataset in datasets.values())
+    assert datasets["k5"]["pairs"] == {
+        "kind": "linear", "pairs": 14_000, "shared_dimensions": 5, "features": [20, 20],
+        "noise": [0, 0], "seed": 0,
+    }  # fmt: skip
+    assert datasets["process"]["pairs"]["noise"] == [0.05, 0]
+    assert datasets["process"]["pairs"]["seed"] == 2
+    assert datasets["digits"]["pairs"] == {"kind": "digit_labels", "noise": [0, 0], "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "sentence"),
+    [
+        ({"kind": "linear", "position": 3}, r"datasets\.p\.pairs: position is not for kind linear; its keys are features, noise, pairs, seed, shared_dimensions"),
+        ({"kind": "drifters", "position": 3}, r"position is not for kind drifters; did you mean 'positions'\? its keys are modes, "),
+        ({"kind": "digit_halves", "pairs": 600}, "pairs is not for kind digit_halves; its keys are noise, seed"),
+        ({"kind": "linear", "shared_dimensions": 5, "features": [9, 4]}, "shared_dimensions is 5, but one side has only 4 features; give at most as many"),
+        ({"kind": "gaussian", "features": [2, 4]}, "3 correlations, but one side has only 2 features; give at most as many"),
+        ({"kind": "gaussian", "correlations": [0.5], "covariance": [[1, 0], [0, 1]]}, "give correlations or covariance, not both"),
+        ({"kind": "gaussian", "covariance": [[1, 0], [0, 1]]}, r"covariance has to be 16 x 16, for features \[10, 6\] of the two sides together"),
+        ({"kind": "gaussian", "features": [1, 1], "covariance": [[1, 2], [2, 1]]}, "covariance has to be symmetric and positive definite"),
+        ({"kind": "gaussian_process", "modes": 3}, "5 features of the second side are the first of 3 modes; give more modes or fewer features"),
+    ],
+)  # fmt: skip
+def test_options_of_pairs_that_do_not_fit(tmp_path, pairs, sentence):
+    with pytest.raises(InputError, match=sentence):
+        configuration.datasets_of({"datasets": {"p": {"pairs": pairs}}}, tmp_path, tmp_path)
 
 
 def test_options_of_preprocessing_are_coerced():

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 
+import jsonschema
 import pytest
 import yaml
 from places import REPOSITORY
@@ -127,8 +128,9 @@ def test_the_shipped_configuration_says_the_defaults_of_the_schema():
 
 def test_the_parameter_reference_names_every_key_and_default():
     text = (REPOSITORY / "config/README.md").read_text()
-    simulate = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["simulate"]
-    for key, entry in [*SCHEMA["properties"].items(), *simulate["properties"].items()]:
+    of_one = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]
+    nested = [item for key in ("simulate", "pairs") for item in of_one[key]["properties"].items()]
+    for key, entry in [*SCHEMA["properties"].items(), *nested]:
         rows = re.findall(rf"^\| `{key}` \| `?([^|`]*)`? \|", text, flags=re.MULTILINE)
         assert rows, key
         default = entry.get("default")
@@ -151,6 +153,23 @@ def test_simulation_defaults_agree():
     assert {k: p.default for k, p in signature.items()} == {
         k: entry["default"] for k, entry in simulate["properties"].items()
     }
+
+
+def test_kinds_of_pairs_agree():
+    from sharedim.pair_options import DEFAULTS, OF_EVERY_KIND
+
+    pairs = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]["pairs"]
+    keys = pairs["properties"]
+    assert keys["kind"]["enum"] == list(DEFAULTS)
+    assert set(keys) == {"kind", *OF_EVERY_KIND}.union(*DEFAULTS.values())
+    # The defaults fit the bounds, and are those of the documentation.
+    text = (REPOSITORY / "config/README.md").read_text()
+    for kind, defaults in DEFAULTS.items():
+        given = {key: value for key, value in defaults.items() if value is not None}
+        jsonschema.validate({"kind": kind, **given}, pairs)
+        [said] = re.findall(rf"^\| `{kind}` \| .* \| (.*?) ?\|$", text, flags=re.MULTILINE)
+        if kind != "nonlinear":
+            assert yaml.safe_load(f"{{{', '.join(re.findall('`([^`]*)`', said))}}}") == defaults
 
 
 def test_defaults_of_reading_splitting_and_features_agree():
@@ -177,7 +196,7 @@ def test_what_is_said_of_all_datasets_can_be_said_of_one():
     from sharedim import configuration
 
     of_one = SCHEMA["properties"]["datasets"]["additionalProperties"]["properties"]
-    own = {"simulate", "h5mu", "cells", "dataset"}
+    own = {"simulate", "pairs", "h5mu", "cells", "dataset"}
     assert set(of_one) - own == set(configuration.DATASET_OPTIONS)
 
 

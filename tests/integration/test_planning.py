@@ -146,6 +146,15 @@ def test_several_datasets_in_one_run(checkout, tmp_path):
     assert plan.jobs["fit_baselines"] == 2
 
 
+def test_simulated_pairs_take_the_place_of_cells(checkout):
+    given = "datasets={p: {pairs: {kind: linear, pairs: 600}}, s: {simulate: {}}}"
+    plan = checkout.snakemake("-n", "--config", given, "dims=2", "recipes=cca")
+    assert plan.code == 0, plan.text
+    assert plan.jobs["simulate_pairs"] == plan.jobs["simulate_cells"] == 1
+    assert plan.jobs["check_cells"] == 2
+    assert "results/p/simulated.npz" in plan.text
+
+
 def test_odd_file_names(checkout, small_file, tmp_path):
     odd = tmp_path / "odd (1) näme.h5mu"
     odd.symlink_to(small_file)
@@ -194,6 +203,7 @@ def test_relative_paths_count_from_where_the_command_was_typed(checkout, small_f
         (["dims=[1,64]"], "configuration: dims: 64 is above 50, the width of the encoders' hidden layers"),
         (["dmis=[1]"], "configuration: unknown key 'dmis'; did you mean 'dims'?"),
         (["recipes=[papr]"], "configuration: recipes: 'papr' is not one of ['tuned', 'paper', 'paper_sampled', 'permuted', 'cca', 'pca']"),
+        (["datasets={p: {pairs: {kind: linear, modes: 3}}}"], "configuration: datasets.p.pairs: modes is not for kind linear"),
         (["seeds=0"], "configuration: seeds: 0 is less than the minimum of 1"),
     ],
 )  # fmt: skip

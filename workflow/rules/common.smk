@@ -48,6 +48,7 @@ def complete_configuration():
 
 DATASETS, NEW_CELLS, RECIPES = complete_configuration()
 SIMULATED = [name for name, dataset in DATASETS.items() if "simulate" in dataset]
+SIMULATED_PAIRS = [name for name, dataset in DATASETS.items() if "pairs" in dataset]
 # Those that are asked for: a person's own file may be called like another.
 CHOSEN = {dataset["dataset"] for dataset in DATASETS.values() if "dataset" in dataset}
 # An experiment's page stands in place of the reports of its datasets.
@@ -89,6 +90,8 @@ def cells_of(wildcards):
     dataset = DATASETS[wildcards.dataset]
     if "dataset" in dataset:
         return f"<resources>/{dataset['dataset']}.h5mu"
+    if "pairs" in dataset:
+        return f"<results>/{wildcards.dataset}/simulated.npz"
     return dataset.get("cells", f"<results>/{wildcards.dataset}/simulated.h5mu")
 
 
@@ -134,8 +137,9 @@ def features_of(wildcards):
 
 
 def simulation_of(wildcards):
-    """Return the sizes of a simulated dataset."""
-    return DATASETS[wildcards.dataset]["simulate"]
+    """Return the sizes of a simulated dataset, or the kind of its pairs and all options of it."""
+    dataset = DATASETS[wildcards.dataset]
+    return dataset["pairs"] if "pairs" in dataset else dataset["simulate"]
 
 
 def seeds_of(wildcards):

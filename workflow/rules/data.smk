@@ -1,7 +1,7 @@
 """Cells come in: downloaded, simulated or a person's own, and checked before anything is computed.
 
 Takes a file with cells or the name of a built-in dataset; makes `resources/*.h5mu` of a built-in
-dataset, `simulated.h5mu` and `check.json`.
+dataset, `simulated.h5mu` or `simulated.npz`, and `check.json`.
 """
 
 
@@ -77,6 +77,32 @@ rule simulate_cells:
         ),
     script:
         "../scripts/simulate_cells.py"
+
+
+rule simulate_pairs:
+    output:
+        cells="<results>/{dataset}/simulated.npz",
+    log:
+        "<logs>/{dataset}/simulate_pairs.log",
+    benchmark:
+        "<benchmarks>/{dataset}/simulate_pairs.tsv"
+    wildcard_constraints:
+        dataset="|".join(map(re.escape, SIMULATED_PAIRS)) or NOTHING,
+    conda:
+        "../../envs/cells.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        simulation=simulation_of,
+        code=code_hash(
+            "digits.py",
+            "drifters.py",
+            "gaussian_pairs.py",
+            "pairs.py",
+        ),
+    script:
+        "../scripts/simulate_pairs.py"
 
 
 rule check_cells:

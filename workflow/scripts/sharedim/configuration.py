@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from sharedim import pair_options
 from sharedim.errors import InputError
 from sharedim.recipes import as_record
 from sharedim.variants import did_you_mean, with_variants
@@ -97,6 +98,8 @@ def coerce(config: dict) -> dict:
             _coerce_values(own)
             if isinstance(own.get("simulate"), dict):
                 own["simulate"] = {key: _number(value) for key, value in own["simulate"].items()}
+            if isinstance(own.get("pairs"), dict):
+                own["pairs"] = {key: _pair_option(value) for key, value in own["pairs"].items()}
     if "recipes" in config:
         config["recipes"] = list(dict.fromkeys(config["recipes"] or []))
     return config
@@ -114,9 +117,18 @@ def _coerce_values(options: dict) -> None:
         options["isotype_controls"] = None
 
 
+def _pair_option(value: object) -> object:
+    """Turn an option of simulated pairs into numbers or a switch, also inside lists."""
+    if isinstance(value, list):
+        return [_pair_option(item) for item in value]
+    if str(value).lower() in ("true", "false"):
+        return str(value).lower() == "true"
+    return _number(value)
+
+
 def _number(value: object) -> object:
     """Return what means a number as that number, anything else as it is."""
-    if isinstance(value, str) and re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
+    if isinstance(value, str) and re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", value):
         value = float(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -177,7 +189,8 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
     -------
     dict of str to dict
         For each dataset either ``cells``, a list of paths valid in the working directory,
-        ``dataset``, the name of a built-in one, or ``simulate``; and its options.
+        ``dataset``, the name of a built-in one, ``simulate``, or ``pairs`` with every option of
+        their kind; and its options.
 
     Raises
     ------
@@ -200,11 +213,14 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
             if dataset.get(key):
                 # Batches are compared as text, and a number in YAML is none.
                 dataset[key] = [str(item) for item in as_list(dataset[key])]
-        if "simulate" in own:
+        if "simulate" in own or "pairs" in own:
             _refuse_names(name, own)
             # What is said of all files is not about these cells.
             dataset = {key: dataset[key] for key in dataset if key not in NAMES_IN_A_FILE}
-            dataset["simulate"] = own["simulate"] or {}
+            if "pairs" in own:
+                dataset["pairs"] = pair_options.completed(f"datasets.{name}.pairs", own["pairs"])
+            else:
+                dataset["simulate"] = own["simulate"] or {}
         elif "dataset" not in own:
             paths = as_list(dataset.pop("h5mu", None) or dataset.pop("cells"))
             dataset["cells"] = [_path(path, launched_from, working_directory) for path in paths]

@@ -91,6 +91,13 @@ def of_simulating(cells: int, genes: int) -> float:
     return 0.3 + 2.5e-7 * cells * genes
 
 
+def of_simulating_pairs(options: dict) -> float:
+    """Return the seconds that pairs take: drifters are followed, the rest is drawn in no time."""
+    return 1 + 1.2e-6 * options.get("positions", 0) * options.get("pairs", 0) * options.get(
+        "modes", 0
+    )
+
+
 def of_preprocessing(cells: int) -> float:
     """Return the seconds from counts to features."""
     return 2 + 3e-4 * cells

@@ -23,7 +23,6 @@ from sharedim.experiments.synthetic import (
     similarities_at,
 )
 from sharedim.figure_style import REFERENCE, drawn
-from sharedim.pairs import rectified
 
 # Share of its spread by which the estimate may differ from that of the coordinates themselves.
 NEAR = 0.35
@@ -57,7 +56,8 @@ def estimates(datasets: list[DatasetEvidence]) -> pd.DataFrame:
     rows = []
     for own in datasets:
         test = next(own.trained(own.recipes[0], own.dims[-1])).split.test
-        latent = rectified(np.asarray(own.features[1][test]), shared(own))
+        # The first side's first columns are the rectified coordinates.
+        latent = own.features[0][test][:, : shared(own)]
         itself = dimension_of(latent)
         for recipe in own.recipes:
             found = own.curve(recipe, DIMENSION).loc[own.dims[-1]]

@@ -1,0 +1,27 @@
+"""Simulate pairs of features with a known answer."""
+
+from sharedim import durations
+from sharedim.log import job
+from sharedim.pairs import simulate_pairs, write_pairs
+
+
+def main():
+    with job(snakemake.log[0], "simulate") as logger:
+        options = snakemake.params.simulation
+        durations.announce(
+            f"simulating pairs of the kind {options['kind']}",
+            durations.of_simulating_pairs(options),
+        )
+        pairs = simulate_pairs(options)
+        write_pairs(snakemake.output.cells, pairs, options)
+        logger.info(
+            "%s: %d pairs of %d and %d features, shared dimensions: %s",
+            snakemake.output.cells,
+            len(pairs.first),
+            pairs.first.shape[1],
+            pairs.second.shape[1],
+            pairs.shared_dimensions if pairs.shared_dimensions is not None else "not known",
+        )
+
+
+main()

@@ -154,6 +154,8 @@ def made_up_check(labels=LABELS, truth=None, warnings=()) -> dict:
     return {
         "dataset": "<cells>",
         "file": "cells & more.h5mu",
+        "kind": "cells",
+        "modalities": {"rna": "RNA", "prot": "protein"},
         "summary": "3,000 paired cells",
         "paired_cells": 3000,
         "rna_cells": 3000,

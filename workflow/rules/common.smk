@@ -101,14 +101,15 @@ def download_of(wildcards):
 
 
 def inside_of(wildcards):
-    """Return the files of a matrix folder, so that a change to one of them is noticed."""
-    given = [Path(path) for path in DATASETS[wildcards.dataset].get("cells", [])]
-    return [
+    """Return the files of a matrix folder and of labels, so that a change to one is noticed."""
+    dataset = DATASETS[wildcards.dataset]
+    inside = [
         str(file)
-        for path in given
+        for path in dataset.get("cells", [])
         for ending in ("mtx", "tsv")
-        for file in path.glob(f"*.{ending}*")
+        for file in Path(path).glob(f"*.{ending}*")
     ]
+    return inside + [dataset[key] for key in ("annotations",) if key in dataset]
 
 
 def options_of(wildcards, names):

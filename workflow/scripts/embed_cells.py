@@ -18,7 +18,8 @@ def main():
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"embed {snakemake.wildcards.dataset}") as logger:
         size = durations.megabytes(given.cells)
-        names = {key: params.reading[key] for key in ("rna_modality", "protein_modality")}
+        named = ("rna_modality", "protein_modality", "annotations")
+        names = {key: params.reading[key] for key in named}
         if not is_there(given.model):
             durations.announce(
                 f"handing your object ({size:,.0f} MB) back as it is, since nothing shared was found",

@@ -36,7 +36,7 @@ def main():
             rna,
             np.load(given.prot),
             np.load(given.protein_values),
-            read_projections(given.projection)["prot"].features,
+            read_projections(given.projection)["prot"].predicted_features,
             np.load(given.test_cells),
         )
         write_table(output.similarities, found.similarities)

@@ -1,13 +1,15 @@
-"""Turn the counts of paired cells into the features that are trained on."""
+"""Turn the counts of paired cells, or features that are given, into what is trained on."""
 
 import numpy as np
 
 from sharedim import durations
+from sharedim.features import FeatureOptions
 from sharedim.files import read_json, replacing, write_json
 from sharedim.holdout import fixed_test_cells
 from sharedim.io import cell_table, read_paired_cells
 from sharedim.log import job
-from sharedim.preprocess import FeatureOptions, preprocess, summarise
+from sharedim.modalities import CELLS
+from sharedim.preprocess import preprocess, summarise
 from sharedim.projection import write_projections
 from sharedim.tables import write_table
 
@@ -27,7 +29,12 @@ def main():
             test_cells if given.splitting["fit_features_on"] == "without_test_cells" else None
         )
         features = preprocess(
-            cells.rna, cells.prot, options=options, batch=cells.batch, left_out=left_out
+            cells.rna,
+            cells.prot,
+            options=options,
+            batch=cells.batch,
+            left_out=left_out,
+            counted=cells.kind == CELLS,
         )
         arrays = {name: found.components for name, found in features.items()}
         arrays |= {"test_cells": test_cells, "protein_values": features["prot"].transformed}

@@ -108,7 +108,9 @@ def _of_null(null: RecipeSummary | None) -> list[Reason]:
 
 
 def _of_k(results: Results) -> list[Reason]:
-    k, truth = results.answer["k_hat"], results.check.get("truth")
+    k = results.answer["k_hat"]
+    # A simulation may not know how many dimensions are shared.
+    truth = (results.check.get("truth") or {}).get("shared_dimensions")
     reasons = []
     if k["status"] == "all_directions":
         text = (
@@ -119,9 +121,9 @@ def _of_k(results: Results) -> list[Reason]:
     elif k["status"] == "not_saturated":
         text = f"k-hat is as large as d = {k['at_d']} lets it be: larger d may show more."
         reasons.append(Reason(False, text))
-    if truth and k["value"] is not None:
-        text = f"The simulation put {truth['shared_dimensions']} shared dimensions in."
-        reasons.append(Reason(k["value"] == truth["shared_dimensions"], text))
+    if truth is not None and k["value"] is not None:
+        text = f"The simulation put {truth} shared dimensions in."
+        reasons.append(Reason(k["value"] == truth, text))
     return reasons
 
 

@@ -226,6 +226,11 @@ def choose_usable(
     return Usable(kept, proteins, notes)
 
 
+def all_usable(rna: AnnData, prot: AnnData) -> Usable:
+    """Leave nothing out, as of features, of which none is a count or a control."""
+    return Usable(np.ones(rna.n_obs, dtype=bool), np.ones(prot.n_vars, dtype=bool), [])
+
+
 def _dense_row(row: np.ndarray | sparse.spmatrix) -> np.ndarray:
     return np.asarray(row.todense() if sparse.issparse(row) else row).ravel()
 

@@ -23,6 +23,8 @@ LABEL_NAMES = (
     "annotation",
     "annotations",
 )
+# Of pairs that are no cells.
+FEATURE_LABEL_NAMES = (*LABEL_NAMES, "label", "labels", "class", "classes", "category")
 BATCH_NAMES = ("batch", "lane", "donor", "donorid", "sample", "sampleid")
 UNKNOWN_LABELS = (
     "",
@@ -51,7 +53,12 @@ def fold(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", str(name).lower())
 
 
-def find_labels(columns: pd.DataFrame, named: list[str] | None, where: str) -> pd.DataFrame:
+def find_labels(
+    columns: pd.DataFrame,
+    named: list[str] | None,
+    where: str,
+    usual: tuple[str, ...] = LABEL_NAMES,
+) -> pd.DataFrame:
     """Choose the columns with cell types.
 
     Parameters
@@ -62,6 +69,8 @@ def find_labels(columns: pd.DataFrame, named: list[str] | None, where: str) -> p
         Columns a person named; None recognises them by their usual names, at most two of them.
     where : str
         The file, for messages.
+    usual : tuple of str
+        The usual names, folded.
 
     Returns
     -------
@@ -74,7 +83,7 @@ def find_labels(columns: pd.DataFrame, named: list[str] | None, where: str) -> p
         If a named column is absent or holds fewer than two types.
     """
     if named is None:
-        candidates = [name for name in columns if fold(name) in LABEL_NAMES]
+        candidates = [name for name in columns if fold(name) in usual]
     else:
         candidates = [_column_named(columns, name, "label", where) for name in named]
         taken = [name for name in candidates if name in TABLE_COLUMNS]

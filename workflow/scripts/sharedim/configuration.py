@@ -24,6 +24,9 @@ NUMBERS = (
     "variable_genes",
     "rna_components",
     "scaled_limit",
+    "feature_noise",
+    "repeated_noise",
+    "test_pairs",
     "missing_features",
 )
 SWITCHES = ("variable_genes_by_batch", "harmony", "refine")
@@ -35,6 +38,7 @@ NAMES_IN_A_FILE = (
     "batch",
     "hold_out_column",
     "counts_layer",
+    "annotations",
 )
 # ... where no pairs are needed, ...
 ALL_CELLS_OPTIONS = (
@@ -44,12 +48,13 @@ ALL_CELLS_OPTIONS = (
     "batch",
     "counts_layer",
     "protein_transform",
+    "annotations",
 )
 # What may be said of new cells, whose labels need no names: they are given some.
 NEW_CELLS_OPTIONS = ("rna_modality", "protein_modality", "counts_layer")
 READING_OPTIONS = (*NAMES_IN_A_FILE, "protein_transform", "isotype_controls")
 # ... which cells are held out, ...
-SPLITTING_OPTIONS = ("fit_features_on", "hold_out", "test_batches", "split_seed")
+SPLITTING_OPTIONS = ("fit_features_on", "hold_out", "test_batches", "split_seed", "test_pairs")
 # ... and how features are made.
 FEATURE_OPTIONS = (
     "protein_transform",
@@ -58,6 +63,9 @@ FEATURE_OPTIONS = (
     "rna_components",
     "scaled_limit",
     "harmony",
+    "feature_scaling",
+    "feature_noise",
+    "repeated_noise",
 )
 DATASET_OPTIONS = tuple(dict.fromkeys((*READING_OPTIONS, *SPLITTING_OPTIONS, *FEATURE_OPTIONS)))
 # The keys that name cells, of which one can be given.
@@ -66,7 +74,7 @@ SOURCES = ("h5mu", "cells", "dataset", "datasets")
 NOTHING = ("", "none", "null")
 SAME_FOR_EVERY_RUN = ("filtered_feature_bc_matrix", "raw_feature_bc_matrix", "outs")
 DEFAULT_DATASETS = {"simulated": {"simulate": {}}}
-ENDINGS = re.compile(r"\.(h5mu|h5ad|h5|rds|rda|rdata)$", flags=re.IGNORECASE)
+ENDINGS = re.compile(r"\.(h5mu|h5ad|h5|rds|rda|rdata|npz|npy|parquet)$", flags=re.IGNORECASE)
 
 
 def coerce(config: dict) -> dict:
@@ -109,7 +117,9 @@ def _coerce_values(options: dict) -> None:
     """Turn single values into numbers, switches or nothing, in place."""
     for key in NUMBERS:
         if key in options:
-            options[key] = _number(options[key])
+            value = options[key]
+            several = isinstance(value, list)
+            options[key] = [_number(one) for one in value] if several else _number(value)
     for key in SWITCHES:
         if str(options.get(key)).lower() in ("true", "false"):
             options[key] = str(options[key]).lower() == "true"
@@ -224,6 +234,10 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
         elif "dataset" not in own:
             paths = as_list(dataset.pop("h5mu", None) or dataset.pop("cells"))
             dataset["cells"] = [_path(path, launched_from, working_directory) for path in paths]
+            if dataset.get("annotations"):
+                dataset["annotations"] = _path(
+                    dataset["annotations"], launched_from, working_directory, "a table of labels"
+                )
         _check_together(name, dataset)
         if _draws_by_seed(dataset):
             # So that changing what has no effect makes nothing run again.
@@ -312,7 +326,12 @@ def _refuse_names(name: str, own: dict) -> None:
         )
 
 
-def _path(given: str, launched_from: Path, working_directory: Path) -> str:
+def _path(
+    given: str,
+    launched_from: Path,
+    working_directory: Path,
+    needed: str = "a .h5mu file or another with cells",
+) -> str:
     """Return a path as it is valid in the working directory."""
     path = Path(given).expanduser()
     try:
@@ -322,9 +341,7 @@ def _path(given: str, launched_from: Path, working_directory: Path) -> str:
             f"{given}: its folder cannot be entered with your permissions; allow that"
         ) from None
     if not exists:
-        raise InputError(
-            f"{given}: no such file; give the path of a .h5mu file or another with cells"
-        )
+        raise InputError(f"{given}: no such file; give the path of {needed}")
     if set("{}") & set(str(path)):
         raise InputError(
             f"{given}: Snakemake takes braces in a path for wildcards; rename the file"
@@ -335,6 +352,8 @@ def _path(given: str, launched_from: Path, working_directory: Path) -> str:
 def _draws_by_seed(dataset: dict) -> bool:
     """Tell whether each seed draws its own test cells."""
     fitted_on_all = dataset.get("fit_features_on", "all_cells") == "all_cells"
+    if dataset.get("test_pairs") is not None:
+        return False
     return fitted_on_all and dataset.get("hold_out", "cells") == "cells"
 
 
@@ -346,6 +365,11 @@ def _check_together(name: str, dataset: dict) -> None:
                 raise InputError(
                     f"configuration: {name}: {key} is for whole batches; say hold_out=batches too"
                 )
+    elif dataset.get("test_pairs") is not None:
+        raise InputError(
+            f"configuration: {name}: test_pairs is a number of single cells to hold out, and "
+            "hold_out=batches holds out whole batches; leave one of the two"
+        )
     if dataset.get("harmony") and dataset.get("fit_features_on") == "without_test_cells":
         raise InputError(
             f"configuration: {name}: harmony corrects all cells together and cannot be fitted without "

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sharedim.checks import SMALLEST_BATCH, batch_notes, check_batches, label_notes
+from sharedim.feature_notes import feature_notes, refuse_options
 from sharedim.holdout import fixed_test_cells
+from sharedim.modalities import FEATURES, PROTEIN, RNA
 from sharedim.splits import TRAIN_CELLS, split_cells
 
 if TYPE_CHECKING:
@@ -33,20 +35,22 @@ def describe(
     splitting : dict, optional
         Options of `sharedim.holdout.fixed_test_cells`.
     features : dict, optional
-        Options of `sharedim.preprocess.FeatureOptions`, some of which need batches.
+        Options of `sharedim.features.FeatureOptions`, some of which need batches.
 
     Returns
     -------
     dict
-        Plain values: sizes, split, label columns (coarsest first) with the number of cells of each
+        Plain values: what the modalities are called and what kind of data they are, sizes, split, label columns (coarsest first) with the number of cells of each
         type and of unknown type, batches, warnings, the truth of a simulation, and a summary in
         one sentence.
 
     Raises
     ------
     InputError
-        If batches are needed and there are none, or too few cells would train or be held out.
+        If batches are needed and there are none, options are not for such data, or too few cells
+        would train or be held out.
     """
+    refuse_options(cells, features or {})
     for option, smallest in (("harmony", 1), ("variable_genes_by_batch", SMALLEST_BATCH)):
         if (features or {}).get(option):
             check_batches(cells.batch, option, cells.where, smallest=smallest)
@@ -67,9 +71,11 @@ def describe(
     return {
         "dataset": dataset,
         "file": cells.where,
+        "kind": cells.kind,
+        "modalities": {kind: cells.words[kind] for kind in (RNA, PROTEIN)},
         "summary": (
-            f"{n_paired:,} paired cells, {cells.rna.n_vars:,} genes, {cells.prot.n_vars:,} proteins; "
-            f"labels: {levels or 'none, so no label transfer'}; batches: {len(batches) or 'none named'}"
+            f"{_sizes(cells)}; labels: {levels or 'none, so no label transfer'}; "
+            f"batches: {len(batches) or 'none named'}"
         ),
         "paired_cells": n_paired,
         "rna_cells": cells.n_rna,
@@ -86,12 +92,24 @@ def describe(
         "batches": {str(k): int(n) for k, n in batches.items()},
         "warnings": [
             *cells.notes,
+            *(feature_notes(cells, features or {}) if cells.kind == FEATURES else []),
             *label_notes(cells.labels),
             *batch_notes(cells.batch),
             *_split_notes(split, n_paired),
         ],
         "truth": cells.truth,
     }
+
+
+def _sizes(cells: PairedCells) -> str:
+    n_paired, first, second = cells.rna.n_obs, cells.rna.n_vars, cells.prot.n_vars
+    if cells.kind == FEATURES:
+        words = cells.words
+        return (
+            f"{n_paired:,} pairs of {words[RNA]} ({first:,} features) and {words[PROTEIN]} "
+            f"({second:,} features)"
+        )
+    return f"{n_paired:,} paired cells, {first:,} genes, {second:,} proteins"
 
 
 def _in_words(test_cells: np.ndarray, cells: PairedCells, splitting: dict) -> str:

@@ -1,4 +1,4 @@
-"""Files with cells, opened: modalities, matrices and columns, whatever the format.
+"""Files with cells or features, opened: modalities, matrices and columns, whatever the format.
 
 Nothing is chosen or checked here beyond that the file can be read; `sharedim.io` does the rest.
 """
@@ -21,6 +21,7 @@ from scipy import sparse
 
 from sharedim.columns import fold
 from sharedim.errors import InputError
+from sharedim.feature_files import format_of_features, open_feature_pair, open_features
 from sharedim.modalities import (
     PROTEIN,
     RNA,
@@ -34,7 +35,8 @@ from sharedim.modalities import (
 
 FORMATS = (
     "a .h5mu file, a .h5ad file with the column 'feature_types', a pair of .h5ad files, a 10x .h5 "
-    "file or matrix folder, or a Seurat object as .rds or .rda"
+    "file or matrix folder, a Seurat object as .rds or .rda, or features as a .npz file or a pair of "
+    ".npy or .parquet files"
 )
 # As Cell Ranger calls them since it counts other features too.
 GENES = "Gene Expression"
@@ -52,7 +54,7 @@ def open_cells(source: str | Path | list[str]) -> CellFile:
     ----------
     source : path-like or list of path-like
         A file, a 10x matrix folder, or two .h5ad files of which the first holds RNA and the second
-        protein.
+        protein. Or features: a .npz file, or two .npy or .parquet files.
 
     Returns
     -------
@@ -75,6 +77,9 @@ def open_cells(source: str | Path | list[str]) -> CellFile:
         "Seurat": _open_seurat,
         "h5ad": _open_h5ad,
         "h5mu": _open_h5mu,
+        "npz": open_features,
+        "npy": open_features,
+        "parquet": open_features,
     }
     return openers[format_of(path)](path)
 
@@ -85,7 +90,8 @@ def format_of(path: Path) -> str:
     Returns
     -------
     str
-        ``"10x folder"``, ``"10x h5"``, ``"Seurat"``, ``"h5ad"`` or ``"h5mu"``.
+        ``"10x folder"``, ``"10x h5"``, ``"Seurat"``, ``"h5ad"``, ``"h5mu"``, or, of features,
+        ``"npz"``, ``"npy"`` or ``"parquet"``.
 
     Raises
     ------
@@ -97,6 +103,8 @@ def format_of(path: Path) -> str:
         return "10x folder"
     if path.suffix.lower() in R_ENDINGS:
         return "Seurat"
+    if found := format_of_features(path):
+        return found
     groups = _groups_of(path)
     for name, needed in (("h5mu", {"mod"}), ("h5ad", {"obs", "var"}), ("10x h5", {"matrix"})):
         if needed <= groups:
@@ -245,9 +253,12 @@ def _open_pair(paths: list[Path]) -> CellFile:
             f"{', '.join(map(str, paths))}: {len(paths)} files; a pair is two .h5ad files, RNA's "
             "first and the protein's second"
         )
+    for path in paths:
+        _require_readable(path)
+    if any(format_of_features(path) for path in paths):
+        return open_feature_pair(paths)
     modalities = {}
     for name, path in zip(("rna", "protein"), paths, strict=True):
-        _require_readable(path)
         groups = _groups_of(path)
         if not {"obs", "var"} <= groups or "mod" in groups:
             raise InputError(f"{path}: not a .h5ad file; a pair is two .h5ad files, RNA's first")

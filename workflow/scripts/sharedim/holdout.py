@@ -26,6 +26,7 @@ def fixed_test_cells(
     hold_out: str = "cells",
     test_batches: list[str] | None = None,
     split_seed: int = 0,
+    test_pairs: int | None = None,
 ) -> np.ndarray:
     """Choose the test cells of a dataset, where they do not change with the seed.
 
@@ -41,6 +42,8 @@ def fixed_test_cells(
         The batches to hold out; drawn when not given.
     split_seed : int
         Source of the draw.
+    test_pairs : int, optional
+        How many single cells, or pairs of features, to hold out; the paper's share when not given.
 
     Returns
     -------
@@ -52,14 +55,14 @@ def fixed_test_cells(
     InputError
         If the cells cannot be held out so, or too few are left on either side.
     """
-    if hold_out == "cells" and fit_features_on == "all_cells":
+    if hold_out == "cells" and fit_features_on == "all_cells" and test_pairs is None:
         return np.empty(0, dtype=np.int64)
     n_cells, batches = cells.rna.n_obs, None
     if hold_out == "batches":
         check_batches(cells.hold_out, "hold_out=batches", cells.where, option="hold_out_column")
         batches = cells.hold_out.to_numpy().astype(str)
     try:
-        test = draw_test_cells(n_cells, split_seed, batches, test_batches)
+        test = draw_test_cells(n_cells, split_seed, batches, test_batches, n_test=test_pairs)
     except InputError as error:
         raise InputError(f"{cells.where}: {error}") from None
     if len(test) < MINIMUM_TEST_CELLS or n_cells - len(test) < MINIMUM_REST:
@@ -76,6 +79,8 @@ def draw_test_cells(
     split_seed: int,
     batches: np.ndarray | None = None,
     test_batches: list[str] | None = None,
+    *,
+    n_test: int | None = None,
 ) -> np.ndarray:
     """Choose the test cells of a dataset once, for every seed.
 
@@ -87,9 +92,11 @@ def draw_test_cells(
         Source of the draw.
     batches : ndarray of str, shape (n_cells,), optional
         Batch or donor of each cell, at least two; whole ones are held out. None draws single cells,
-        as many as the paper's split has.
+        `n_test` of them.
     test_batches : list of str, optional
-        The batches to hold out. None draws some whose cells come nearest to the paper's share.
+        The batches to hold out. None draws some whose cells come nearest to `n_test`.
+    n_test : int, optional
+        Test cells wanted; as many as the paper's split has when not given.
 
     Returns
     -------
@@ -101,7 +108,7 @@ def draw_test_cells(
     InputError
         If a batch that is named does not exist, or none is left to train on.
     """
-    n_test = split_sizes(n_cells)[0]
+    n_test = split_sizes(n_cells)[0] if n_test is None else min(n_test, n_cells)
     rng = np.random.default_rng(split_seed)
     if batches is None:
         return np.sort(rng.permutation(n_cells)[:n_test])

@@ -14,8 +14,8 @@ from sharedim import configuration
 from sharedim.description import describe
 from sharedim.errors import InputError
 from sharedim.formats import open_cells
-from sharedim.io import read_paired_cells
-from sharedim.modalities import CellFile
+from sharedim.io import PairedCells, read_paired_cells
+from sharedim.modalities import FEATURES, CellFile
 
 WIDTH = 100
 INDENT = 12
@@ -53,10 +53,7 @@ def inspect(source: list[str], config: dict) -> Iterator[tuple[str, str]]:
         splitting=options(configuration.SPLITTING_OPTIONS),
         features=options(configuration.FEATURE_OPTIONS),
     )
-    yield "pairs", f"{found['paired_cells']:,} cells are used, which have both RNA and protein"
-    names = list(cells.prot.var_names)
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    yield "proteins", f"{len(names):,}: {', '.join(names[:SHOWN])}{more}"
+    yield from _pairs(cells, found)
     yield from _groups(found)
     split = found["split"]
     yield (
@@ -85,6 +82,21 @@ def _contents(file: CellFile) -> Iterator[tuple[str, str]]:
         for column in table
     )
     yield "columns", ", ".join(columns) or "none about cells"
+
+
+def _pairs(cells: PairedCells, found: dict) -> Iterator[tuple[str, str]]:
+    if cells.kind == FEATURES:
+        first, second = found["modalities"].values()
+        yield (
+            "pairs",
+            f"{found['paired_cells']:,} pairs are used; where cells have RNA, they have {first}, and "
+            f"where cells have protein, {second}",
+        )
+        return
+    yield "pairs", f"{found['paired_cells']:,} cells are used, which have both RNA and protein"
+    names = list(cells.prot.var_names)
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    yield "proteins", f"{len(names):,}: {', '.join(names[:SHOWN])}{more}"
 
 
 def _groups(found: dict) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,9 @@
-"""Paired cells, read from any file: the same cells in both modalities, raw counts, labels, batches."""
+"""Paired cells or features, read from any file: the same cells in both modalities, labels, batches."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import mudata
@@ -12,10 +12,13 @@ import pandas as pd
 from anndata import AnnData
 
 from sharedim import checks
-from sharedim.columns import find_batch, find_labels
+from sharedim.columns import FEATURE_LABEL_NAMES, LABEL_NAMES, find_batch, find_labels
 from sharedim.errors import InputError
+from sharedim.feature_pairs import feature_kinds, pair_features, with_annotations
 from sharedim.formats import open_cells
 from sharedim.modalities import (
+    CELLS,
+    FEATURES,
     IN_WORDS,
     OPTIONS,
     PROTEIN,
@@ -62,6 +65,10 @@ class PairedCells:
         What was left out and why, and what is odd: one sentence each.
     truth : dict or None
         What a simulation knows: ``shared_dimensions`` and more. Never used by training.
+    kind : str
+        ``"cells"``, or ``"features"`` where pairs of precomputed features stand in their place.
+    words : dict of str to str
+        What people call the modalities ``"rna"`` and ``"prot"``.
     """
 
     where: str
@@ -74,6 +81,8 @@ class PairedCells:
     n_prot: int
     notes: list[str]
     truth: dict | None
+    kind: str = CELLS
+    words: dict[str, str] = field(default_factory=lambda: dict(IN_WORDS))
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,8 @@ class Pairs:
         What is odd about names and pairs, one sentence each.
     simulation : object
         What a simulation left in the file.
+    kind, words
+        As in `PairedCells`.
     """
 
     where: str
@@ -104,6 +115,8 @@ class Pairs:
     n_prot: int
     notes: list[str]
     simulation: object
+    kind: str = CELLS
+    words: dict[str, str] = field(default_factory=lambda: dict(IN_WORDS))
 
 
 def read_paired_cells(
@@ -117,8 +130,9 @@ def read_paired_cells(
     counts_layer: str | None = None,
     protein_transform: str = "clr_per_cell",
     isotype_controls: str | None = ISOTYPE_CONTROLS,
+    annotations: str | None = None,
 ) -> PairedCells:
-    """Read the paired cells of a file and refuse what cannot be used.
+    """Read the paired cells, or pairs of features, of a file and refuse what cannot be used.
 
     Parameters
     ----------
@@ -139,6 +153,9 @@ def read_paired_cells(
         ``"dsb"`` and ``"none"`` take the protein's ``X`` as it is; all others need raw counts.
     isotype_controls : str, optional
         Regular expression; proteins with a match in their name are left out.
+    annotations : path-like, optional
+        Of features a table of columns about the pairs, as `sharedim.feature_pairs.with_annotations`
+        takes it.
 
     Returns
     -------
@@ -156,26 +173,38 @@ def read_paired_cells(
         protein_modality=protein_modality,
         counts_layer=counts_layer,
         counted=counted,
+        annotations=annotations,
     )
-    label_table = find_labels(pairs.columns, labels, pairs.where)
+    usual = FEATURE_LABEL_NAMES if pairs.kind == FEATURES else LABEL_NAMES
+    label_table = find_labels(pairs.columns, labels, pairs.where, usual)
     batches = hold_out = find_batch(pairs.columns, batch, pairs.where)
     if hold_out_column is not None:
         hold_out = find_batch(pairs.columns, hold_out_column, pairs.where, "hold-out")
-    usable = checks.choose_usable(
-        pairs.rna, pairs.prot, isotype_controls, pairs.where, counts=counted
+    usable = (
+        checks.all_usable(pairs.rna, pairs.prot)
+        if pairs.kind == FEATURES
+        else checks.choose_usable(
+            pairs.rna, pairs.prot, isotype_controls, pairs.where, counts=counted
+        )
     )
     kept = usable.cells
     return PairedCells(
         where=pairs.where,
         rna=pairs.rna if kept.all() else pairs.rna[kept].copy(),
-        prot=pairs.prot[kept][:, usable.proteins].copy(),
+        prot=(
+            pairs.prot
+            if kept.all() and usable.proteins.all()
+            else pairs.prot[kept][:, usable.proteins].copy()
+        ),
         labels=label_table[kept],
         batch=None if batches is None else batches[kept],
         hold_out=None if hold_out is None else hold_out[kept],
         n_rna=pairs.n_rna,
         n_prot=pairs.n_prot,
         notes=[*pairs.notes, *usable.notes],
-        truth=_truth_of(pairs.simulation),
+        truth=pairs.simulation if pairs.kind == FEATURES else _truth_of(pairs.simulation),
+        kind=pairs.kind,
+        words=pairs.words,
     )
 
 
@@ -186,6 +215,7 @@ def pair_cells(
     protein_modality: str | None = None,
     counts_layer: str | None = None,
     counted: bool = True,
+    annotations: str | None = None,
 ) -> Pairs:
     """Read the cells of a file that have both modalities, with everything known about them.
 
@@ -195,6 +225,14 @@ def pair_cells(
     file = source if isinstance(source, CellFile) else open_cells(source)
     if file.unpaired:
         raise InputError(file.unpaired)
+    if file.kind == FEATURES:
+        words = feature_kinds(file, rna_modality, protein_modality)
+        return _feature_pairs(with_annotations(file, annotations), words)
+    if annotations is not None:
+        raise InputError(
+            f"{file.where}: annotations are for precomputed features; the columns about cells stand in "
+            "their own file"
+        )
     notes: list[str] = []
     names = _names_of_both(file, rna_modality, protein_modality)
     rna, prot = (only_its_kind(file, names[kind], kind, notes) for kind in (RNA, PROTEIN))
@@ -215,6 +253,24 @@ def pair_cells(
             *checks.name_notes(rna.features, prot.features),
         ],
         simulation=file.simulation,
+    )
+
+
+def _feature_pairs(file: CellFile, words: dict[str, str]) -> Pairs:
+    """Read pairs of features, as `pair_cells` reads cells."""
+    read, pairs, notes = pair_features(file, words)
+    modalities = {kind: file.modalities[name] for kind, name in words.items()}
+    return Pairs(
+        where=file.where,
+        rna=read[RNA],
+        prot=read[PROTEIN],
+        columns=cell_columns((file.obs, *(one.obs for one in modalities.values())), pairs),
+        n_rna=len(modalities[RNA].obs),
+        n_prot=len(modalities[PROTEIN].obs),
+        notes=notes,
+        simulation=file.simulation,
+        kind=FEATURES,
+        words=words,
     )
 
 

@@ -94,6 +94,8 @@ def methods_of(results: Results, preprocessing: dict, configuration: dict) -> Me
 
 
 def _features(check: dict, preprocessing: dict) -> str:
+    if check["kind"] == "features":
+        return _given_features(check, preprocessing)
     options = preprocessing["options"]
     sentences = [
         f"The shared dimensions of RNA and surface protein were analysed with sharedim {__version__} in "
@@ -110,6 +112,16 @@ def _features(check: dict, preprocessing: dict) -> str:
     elif options["protein_transform"].startswith("clr"):
         sentences.append("These steps follow the analysis of Hao et al. 2021.")
     return " ".join([*sentences, f"Features were fitted on {preprocessing['fitted_on']}."])
+
+
+def _given_features(check: dict, preprocessing: dict) -> str:
+    first, second = check["modalities"].values()
+    return (
+        f"The shared dimensions of {first} (here in place of RNA) and {second} (in place of protein) were "
+        f"analysed with sharedim {__version__} in {check['paired_cells']:,} pairs, by the method of Gui et "
+        f"al. 2025. {first}: {preprocessing['rna']['steps']}. {second}: {preprocessing['prot']['steps']}. "
+        f"Features were fitted on {preprocessing['fitted_on']}."
+    )
 
 
 def _training(results: Results, configuration: dict, recipes: dict[str, Recipe]) -> str:

@@ -18,6 +18,8 @@ from sharedim.errors import InputError
 
 Matrix = np.ndarray | sparse.spmatrix
 RNA, PROTEIN = "rna", "prot"
+# What a file holds: counts of cells, or features that were computed elsewhere.
+CELLS, FEATURES = "cells", "features"
 IN_WORDS = {RNA: "RNA", PROTEIN: "protein"}
 # The option that names a modality where its name is unusual.
 OPTIONS = {RNA: "rna_modality", PROTEIN: "protein_modality"}
@@ -82,6 +84,8 @@ class CellFile:
     unpaired : str
         Why a file of one modality cannot be used where pairs are needed, in one sentence; empty
         where it may.
+    kind : str
+        ``"cells"`` or ``"features"``.
     """
 
     where: str
@@ -89,6 +93,7 @@ class CellFile:
     obs: pd.DataFrame = field(default_factory=pd.DataFrame)
     simulation: object = None
     unpaired: str = ""
+    kind: str = CELLS
 
 
 def in_memory(data: MuData | AnnData) -> CellFile:

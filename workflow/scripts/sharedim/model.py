@@ -220,7 +220,7 @@ class Model:
         table = table.dropna()
         means, deviations = self._moments(modality, table.to_numpy())
         reach = self.block.tensors[f"interval.{modality}"] * deviations
-        features = self.projections[modality].features
+        features = self.projections[modality].predicted_features
         return Prediction(
             *(pd.DataFrame(v, table.index, features) for v in (means, means - reach, means + reach))
         )

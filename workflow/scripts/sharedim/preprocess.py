@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,10 @@ from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sharedim.errors import InputError
+from sharedim.features import PAPER, FeatureOptions, Features, moments
+from sharedim.given_features import given_features, steps_of
 from sharedim.projection import (
+    AS_GIVEN,
     LOG_NORMALISE,
     RNA_TARGET_SUM,
     ROWS_AT_ONCE,
@@ -34,64 +37,6 @@ WITHOUT_TELLING = (
 )
 
 
-@dataclass(frozen=True)
-class FeatureOptions:
-    """How features are made; the defaults are the paper's.
-
-    Attributes
-    ----------
-    protein_transform : str
-        As `sharedim.transforms.transform_proteins` names them.
-    variable_genes : int
-        Genes kept for the components of RNA.
-    variable_genes_by_batch : bool
-        Rank genes within each batch and keep those that are variable in most batches.
-    rna_components : int
-        Components of RNA, fewer where the data allow fewer.
-    scaled_limit : float
-        Scaled values are clipped at this many standard deviations.
-    harmony : bool
-        Correct the components of both modalities for the batch.
-    """
-
-    protein_transform: str = "clr_per_cell"
-    variable_genes: int = 2000
-    variable_genes_by_batch: bool = False
-    rna_components: int = 200
-    scaled_limit: float = 10.0
-    harmony: bool = False
-
-
-PAPER = FeatureOptions()
-
-
-@dataclass(frozen=True)
-class Features:
-    """Principal components of one modality.
-
-    Attributes
-    ----------
-    components : ndarray of float32, shape (cells, components)
-        Scores, not scaled to unit variance.
-    standard_deviations : ndarray, shape (components,)
-        Standard deviation of each component over the cells it was fitted on, the spectrum.
-    projection : Projection
-        How they were computed, so that it can be done for other cells.
-    transformed : ndarray of float32, shape (cells, features), or None
-        Of proteins the transformed values, before they were scaled.
-    """
-
-    components: np.ndarray
-    standard_deviations: np.ndarray
-    projection: Projection
-    transformed: np.ndarray | None = None
-
-    @property
-    def features(self) -> list[str]:
-        """The genes or proteins they were computed from."""
-        return self.projection.features
-
-
 def preprocess(
     rna: AnnData,
     prot: AnnData,
@@ -99,21 +44,26 @@ def preprocess(
     options: FeatureOptions = PAPER,
     batch: pd.Series | None = None,
     left_out: np.ndarray | None = None,
+    counted: bool = True,
 ) -> dict[str, Features]:
     """Return the features of both modalities as ``rna`` and ``prot``.
 
     Parameters
     ----------
     rna, prot : AnnData
-        Raw counts of the same cells. Not changed.
+        Raw counts of the same cells, or features of the same pairs. Not changed.
     options : FeatureOptions
         The paper's by default.
     batch : Series, optional
         Batch of each cell, for the options that need it.
     left_out : ndarray of int64, optional
         Row numbers of cells on which nothing is fitted; they get features all the same.
+    counted : bool
+        Whether there are counts; else there are features already.
     """
     fitted = np.setdiff1d(np.arange(rna.n_obs), [] if left_out is None else left_out)
+    if not counted:
+        return given_features(rna, prot, options, fitted)
     features = {
         "rna": rna_features(rna, options=options, batch=batch, fitted_rows=fitted),
         "prot": protein_features(prot, options=options, fitted_rows=fitted),
@@ -155,7 +105,7 @@ def rna_features(
     variable = _variable_genes(counts, rna.var_names, rows, options, batch)
     # Depth counts every gene, the block only the variable ones: nothing else is ever normalised.
     block = log_normalised(counts[:, variable], depths(counts))
-    mean, deviation = _moments(block, rows)
+    mean, deviation = moments(block, rows)
     block = _scaled(block, mean, deviation, options.scaled_limit)
     pca = _principal_components(block, options.rna_components, rows, "RNA")
     return Features(
@@ -202,7 +152,7 @@ def protein_features(
     name, limit = options.protein_transform, options.scaled_limit
     log_means = mean_logarithms(values[rows]) if name == "clr_per_protein" else None
     values = transform_proteins(values, name, log_means)
-    mean, deviation = _moments(values, rows)
+    mean, deviation = moments(values, rows)
     if name == "dsb":
         deviation, limit = np.ones_like(deviation), np.inf
     block = _scaled(values, mean, deviation, limit)
@@ -243,6 +193,13 @@ def summarise(
     }
     cells = len(features["rna"].components)
     unfitted = 0 if left_out is None else len(left_out)
+    given = features["rna"].projection.transform == AS_GIVEN
+    if given and options.feature_scaling == "none":
+        return {
+            **done,
+            "fitted_on": "no pairs, since nothing is fitted",
+            "options": asdict(options),
+        }
     fitted_on = (
         f"{cells - unfitted:,} of {cells:,} cells, without the held-out ones"
         if unfitted
@@ -253,6 +210,11 @@ def summarise(
 
 def _in_words(features: dict[str, Features], options: FeatureOptions) -> dict[str, str]:
     """Return what was done to each modality, for a methods section."""
+    if features["rna"].projection.transform == AS_GIVEN:
+        return {
+            name: steps_of(found, options, place)
+            for place, (name, found) in enumerate(features.items())
+        }
     counts = {name: len(found.projection.used) for name, found in features.items()}
     scaled = f"scaled and clipped at {options.scaled_limit:g} standard deviations"
     ranked = ", ranked within batches" if options.variable_genes_by_batch else ""
@@ -323,20 +285,6 @@ def _refuse_too_few_varying_genes(data: AnnData) -> None:
                 f"{TOO_FEW_TO_TELL} (batch {name}: {varying} genes vary among {len(rows)} cells); "
                 f"{WITHOUT_TELLING}"
             )
-
-
-def _moments(
-    values: np.ndarray | sparse.csr_matrix, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each column over some rows; 1 for one that is constant."""
-    fitted = values if len(rows) == values.shape[0] else values[rows]
-    if sparse.issparse(fitted):
-        mean, variance = mean_variance_axis(fitted, axis=0)
-    else:
-        mean, variance = fitted.mean(axis=0), fitted.var(axis=0)
-    # The sample's variance, as Seurat has it.
-    deviation = np.sqrt(variance * len(rows) / (len(rows) - 1))
-    return mean, np.where(deviation > 0, deviation, 1.0)
 
 
 def _scaled(

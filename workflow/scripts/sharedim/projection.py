@@ -16,8 +16,11 @@ from sharedim.transforms import transform_proteins
 
 RNA_TARGET_SUM = 1e4
 LOG_NORMALISE = "log_normalise"
+# Features that were computed elsewhere: matched by number, scaled at most, and not rotated.
+AS_GIVEN = "as_given"
 # Rows made dense or projected together.
 ROWS_AT_ONCE = 20_000
+PLACES = {"rna": "first", "prot": "second"}
 FEATURE_WORDS = {"rna": "genes", "prot": "proteins"}
 ARRAYS = ("used", "log_means", "mean", "deviation", "centre", "loadings")
 
@@ -33,7 +36,8 @@ class Projection:
     used : ndarray of int64, shape (features,)
         Places in `names` of those that components are computed from.
     transform : str
-        ``"log_normalise"`` for RNA, or as `sharedim.transforms.transform_proteins` names it.
+        ``"log_normalise"`` for RNA, ``"as_given"`` for precomputed features, or as
+        `sharedim.transforms.transform_proteins` names it.
     log_means : ndarray, shape (features,) or (0,)
         Mean logarithms of the proteins, which ``clr_per_protein`` needs.
     mean, deviation : ndarray, shape (features,)
@@ -43,9 +47,12 @@ class Projection:
     centre : ndarray, shape (features,)
         Subtracted from scaled values before they are multiplied by the loadings.
     loadings : ndarray, shape (components, features)
-        Principal axes.
+        Principal axes; of given features none.
     batch_corrected : bool
         Whether Harmony changed the components afterwards, which it cannot do for other cells.
+    predicted : list of int, or None
+        Places in `used` of the features whose values the reference of a model keeps and that are
+        predicted; None for all.
     """
 
     names: list[str]
@@ -58,11 +65,18 @@ class Projection:
     centre: np.ndarray
     loadings: np.ndarray
     batch_corrected: bool = False
+    predicted: list[int] | None = None
 
     @property
     def features(self) -> list[str]:
         """The genes or proteins that components are computed from."""
         return [self.names[place] for place in self.used]
+
+    @property
+    def predicted_features(self) -> list[str]:
+        """Those whose values are predicted."""
+        features = self.features
+        return features if self.predicted is None else [features[place] for place in self.predicted]
 
     def scale(self, values: np.ndarray) -> np.ndarray:
         """Centre, scale and clip values of the features; missing ones become their mean, 0."""
@@ -71,10 +85,14 @@ class Projection:
 
     def rotate(self, scaled: np.ndarray) -> np.ndarray:
         """Return the components of scaled values."""
+        if self.transform == AS_GIVEN:
+            return scaled
         return (scaled - self.centre) @ self.loadings.T
 
     def restore(self, components: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Return transformed values of some features from components, as far as these hold them."""
+        if self.transform == AS_GIVEN:
+            return components[:, columns]
         scaled = components @ self.loadings[:, columns] + self.centre[columns]
         return scaled * self.deviation[columns] + self.mean[columns]
 
@@ -106,6 +124,8 @@ class Projection:
         self, part: np.ndarray | sparse.csr_matrix, places: np.ndarray, here: np.ndarray
     ) -> np.ndarray:
         chosen = places[self.used[here]]
+        if self.transform == AS_GIVEN:
+            return part[:, chosen]
         if self.transform == LOG_NORMALISE:
             part = sparse.csr_matrix(part)
             depth = depths(part[:, places[places >= 0]])
@@ -164,8 +184,13 @@ def match_features(
     Raises
     ------
     InputError
-        If more than that are missing.
+        If more than that are missing, or given features are more or fewer than the model's.
     """
+    if projection.transform == AS_GIVEN and len(names) != len(projection.names):
+        raise InputError(
+            f"{where}: {len(names):,} features of the {PLACES[modality]} modality, where "
+            f"the model has {len(projection.names):,}; precomputed features must be of the same kind"
+        )
     places = _places(pd.Index(projection.names), names)
     used = projection.features
     missing = [name for name, place in zip(used, places[projection.used], strict=True) if place < 0]
@@ -246,6 +271,7 @@ def header_of(projections: dict[str, Projection]) -> dict:
                 "transform": projection.transform,
                 "limit": float(projection.limit),
                 "batch_corrected": projection.batch_corrected,
+                "predicted": projection.predicted,
             }
             for modality, projection in projections.items()
         }

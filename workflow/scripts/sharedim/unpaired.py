@@ -11,11 +11,13 @@ import pandas as pd
 from anndata import AnnData
 
 from sharedim import checks
-from sharedim.columns import find_batch, find_labels
+from sharedim.columns import FEATURE_LABEL_NAMES, LABEL_NAMES, find_batch, find_labels
 from sharedim.errors import InputError
+from sharedim.feature_pairs import feature_kinds, read_features, with_annotations
 from sharedim.formats import open_cells
 from sharedim.io import TRANSFORMED
 from sharedim.modalities import (
+    FEATURES,
     IN_WORDS,
     OPTIONS,
     PROTEIN,
@@ -31,6 +33,7 @@ from sharedim.modalities import (
     refuse_duplicated_names,
     require_layer,
 )
+from sharedim.projection import AS_GIVEN
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ def read_cells(
     modality: str | None = None,
     known: Mapping[str, pd.Index] | None = None,
     need: Sequence[str] = (),
+    annotations: str | None = None,
 ) -> AnyCells:
     """Read every cell of a file that has RNA, protein or both; nothing is left out.
 
@@ -94,6 +98,8 @@ def read_cells(
         not say what it holds is taken for the kind of which it has more.
     need : sequence of str
         Kinds that must be there.
+    annotations : path-like, optional
+        As `sharedim.io.read_paired_cells` takes it.
 
     Returns
     -------
@@ -113,17 +119,23 @@ def read_cells(
         known=known,
         need=need,
     )
+    given = protein_transform == AS_GIVEN or file.kind == FEATURES
+    if file.kind == FEATURES:
+        file = with_annotations(file, annotations)
     notes: list[str] = []
     found = {kind: only_its_kind(file, name, kind, notes) for kind, name in names.items()}
     refuse_duplicated_names(file, found)
-    require_layer(file, found.values(), counts_layer)
-    counted = {RNA: True, PROTEIN: protein_transform not in TRANSFORMED}
+    if not given:
+        require_layer(file, found.values(), counts_layer)
+    counted = {RNA: not given, PROTEIN: not given and protein_transform not in TRANSFORMED}
     read = {
-        kind: read_matrix(one, one.obs.index, kind, file.where, counts_layer, counts=counted[kind])
+        kind: read_features(file, names[kind])
+        if given
+        else read_matrix(one, one.obs.index, kind, file.where, counts_layer, counts=counted[kind])
         for kind, one in found.items()
     }
     columns = cell_columns((file.obs, *(one.obs for one in found.values())), _union(found))
-    if len(found) > 1:
+    if len(found) > 1 and not given:
         notes += checks.name_notes(found[RNA].features, found[PROTEIN].features)
     return AnyCells(
         where=file.where,
@@ -133,7 +145,9 @@ def read_cells(
             kind: without_counts(data) if counted[kind] else np.zeros(data.n_obs, dtype=bool)
             for kind, data in read.items()
         },
-        labels=find_labels(columns, labels, file.where),
+        labels=find_labels(
+            columns, labels, file.where, FEATURE_LABEL_NAMES if given else LABEL_NAMES
+        ),
         batch=find_batch(columns, batch, file.where),
         notes=notes,
     )
@@ -166,6 +180,11 @@ def find_kinds(
     if modality is not None and modality not in IN_WORDS:
         raise ValueError(f"modality is '{modality}'; needed is one of {', '.join(IN_WORDS)}")
     named = {RNA: rna_modality, PROTEIN: protein_modality}
+    if file.kind == FEATURES:
+        names = feature_kinds(file, rna_modality, protein_modality, known)
+        names = {kind: names[kind] for kind in names if modality in (None, kind)}
+        _refuse_missing(file, names, need)
+        return names
     if list(file.modalities) == [UNNAMED]:
         names = {modality or _kind_by_features(file, known or {}): UNNAMED}
     else:

@@ -15,6 +15,7 @@ from anndata import AnnData
 from scipy import sparse
 
 from sharedim.errors import InputError
+from sharedim.feature_pairs import with_annotations
 from sharedim.files import replacing
 from sharedim.formats import (
     FEATURE_TYPE_COLUMNS,
@@ -23,6 +24,7 @@ from sharedim.formats import (
     read_table,
 )
 from sharedim.modalities import (
+    FEATURES,
     PROTEIN,
     RNA,
     UNNAMED,
@@ -61,6 +63,7 @@ def open_object(
     protein_modality: str | None = None,
     modality: str | None = None,
     known: Mapping[str, pd.Index] | None = None,
+    annotations: str | None = None,
 ) -> UserObject:
     """Open a file with cells as one object with all that is in it.
 
@@ -68,13 +71,14 @@ def open_object(
     ``prot`` and others under the names of their types, each with all columns about the cells; one
     with proteins in ``obsm`` becomes ``rna`` whole, with ``prot`` beside it; two .h5ad files become
     ``rna`` and ``prot``; a 10x file or folder is divided by type; a Seurat object gives its assays
-    under their names, with raw counts and the columns of ``meta.data``.
+    under their names, with raw counts and the columns of ``meta.data``. Features become ``rna``, the
+    first modality, and ``prot``, the second, with all columns about the pairs.
 
     Parameters
     ----------
     source : path-like or list of path-like
         As `sharedim.formats.open_cells` takes it.
-    rna_modality, protein_modality, modality, known
+    rna_modality, protein_modality, modality, known, annotations
         As `sharedim.unpaired.read_cells` takes them.
 
     Returns
@@ -97,6 +101,8 @@ def open_object(
         known=known,
     )
     refuse_duplicated_names(file, {kind: file.modalities[name] for kind, name in kinds.items()})
+    if file.kind == FEATURES:
+        return _of_counts(with_annotations(file, annotations), kinds, keep_names=False)
     with _reading(file.where):
         if len(paths) == 2:
             pair = {

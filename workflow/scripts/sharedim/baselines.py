@@ -93,7 +93,9 @@ def fit_linear_seeds(
 
 
 def _score(pair: LinearPair, x: np.ndarray, y: np.ndarray) -> float:
-    return share_closer(*comparable(*pair.encode(x, y), cosine=pair.cosine))
+    return share_closer(
+        *comparable(*pair.encode(x, y), "cosine" if pair.cosine else "inner_product")
+    )
 
 
 def cca_candidates(x: np.ndarray, y: np.ndarray, dim: int) -> Iterator[LinearPair]:

@@ -31,6 +31,7 @@ rule train_final:
         # What decides the model beside its recipe, as for those of the grid.
         engine=code_hash(
             "baselines.py",
+            "canonical.py",
             "cca.py",
             "course.py",
             "devices.py",
@@ -139,6 +140,7 @@ rule embed_cells:
         reading=reading_of_all_cells,
         code=code_hash(
             "annotation.py",
+            "canonical.py",
             "cca.py",
             "checkpoints.py",
             "checks.py",
@@ -206,6 +208,7 @@ rule project_cells:
         missing_features=config["missing_features"],
         code=code_hash(
             "annotation.py",
+            "canonical.py",
             "cca.py",
             "checkpoints.py",
             "checks.py",

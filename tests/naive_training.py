@@ -34,6 +34,16 @@ def loss_of(similarity, kind):
     }[kind]
 
 
+def similarity_of(f, g, f_norm, g_norm, kind):
+    if kind == "cosine":
+        return normalize(f, dim=1) @ normalize(g, dim=1).T
+    if "unnormalised" not in kind:
+        f, g = f / f_norm, g / g_norm
+    if "euclidean" in kind:
+        return -0.5 * (f[:, None] - g[None]).square().sum(dim=2)
+    return f @ g.T
+
+
 def learning_rate(recipe, step, steps):
     if step < recipe.warmup_steps:
         return recipe.learning_rate * (step + 1) / recipe.warmup_steps
@@ -91,10 +101,7 @@ def naive_training(rna, prot, split, engine, model, recipe):
                 scale = 256 / (256 - keep_from)
             outputs.append(encode(tensors, seen, recipe.hidden_layers, kept, scale))
             norms.append(encode(tensors, cells[norm_rows], recipe.hidden_layers).norm(dim=1).mean())
-        if recipe.similarity == "cosine":
-            similarity = normalize(outputs[0], dim=1) @ normalize(outputs[1], dim=1).T
-        else:
-            similarity = (outputs[0] / norms[0]) @ (outputs[1] / norms[1]).T
+        similarity = similarity_of(*outputs, *norms, recipe.similarity)
         grown = torch.exp(recipe.temperature_multiplier * s) if recipe.learn_temperature else 1.0
         tau = recipe.initial_temperature * grown + recipe.temperature_floor
         loss = loss_of(similarity / tau, recipe.loss)

@@ -8,6 +8,7 @@ import mudata
 import numpy as np
 import pytest
 from final_model import QUICK, fitted_block, written_model
+from scipy.spatial.distance import cdist
 
 import sharedim
 from sharedim.checkpoints import ModelBlock, write_block
@@ -156,6 +157,19 @@ def test_every_kind_of_recipe_makes_a_model(files, tmp_path, recipe):
     assert model.temperature > 0
     if not model.cosine:
         assert not np.allclose(found.rna, unit_length(found.rna.to_numpy()))
+    assert np.isfinite(model.predict(found).mean.to_numpy()).all()
+
+
+def test_a_model_of_distances_matches_the_nearest(files, tmp_path):
+    recipe = replace(PAPER, epochs=5, learning_rate=1e-3, similarity="euclidean")
+    path = written_model(files[0], tmp_path / "model.safetensors", recipe=recipe)
+    model = sharedim.load(path)
+    found = model.embed(files[1])
+    # Columns that only make inner products of distances are no dimensions.
+    assert found.rna.shape[1] == model.dim == 4
+    distances = cdist(found.rna, model.block.tensors["reference.prot"])
+    matches = model.match(found, best=1).query("modality == 'rna'")["match"]
+    assert matches.tolist() == model.reference.index[distances.argmin(axis=1)].tolist()
     assert np.isfinite(model.predict(found).mean.to_numpy()).all()
 
 

@@ -28,6 +28,7 @@ HOUSEKEEPING = {
     "provenance.py",
 }
 ENGINE = {
+    "canonical",
     "cca",
     "course",
     "devices",

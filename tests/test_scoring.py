@@ -112,7 +112,9 @@ def test_a_model_that_is_not_finite_has_no_scores(caplog):
     broken = np.full((300, 4), np.nan, dtype=np.float32)
     codes = {"type": np.tile([0, 1], 150)}
     found = search_both_ways(broken, broken, codes, 1.0)
-    scores = list(score_pair(broken, broken, found, codes, cosine=False, temperature=1.0))
+    scores = list(
+        score_pair(broken, broken, found, codes, similarity="inner_product", temperature=1.0)
+    )
     assert len(scores) == 47
     assert all(np.isnan(score) for _, score, _ in scores)
     assert "not finite" in caplog.text

@@ -21,7 +21,7 @@ from blocks import train_block
 from sharedim.checkpoints import ModelBlock
 from sharedim.lengths import comparable
 from sharedim.recipes import CCA, PAPER, PCA, TUNED, Recipe
-from sharedim.representations import compares_by_cosine, representations
+from sharedim.representations import representations, similarity_of
 from sharedim.retrieval import TOP_SHARE, accuracy, confusion, search
 from sharedim.splits import split_cells
 
@@ -49,7 +49,7 @@ def held_out_scores(
     f, g = (
         representations(block, model, name, cells) for name, cells in (("rna", rna), ("prot", prot))
     )
-    f, g = comparable(f, g, cosine=compares_by_cosine(block, model))
+    f, g = comparable(f, g, similarity_of(block, model))
     scores = []
     for pair in ((f, g), (g, f)):
         found = search(*pair, [types])

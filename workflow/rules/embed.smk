@@ -32,6 +32,7 @@ rule train_final:
         # What decides the model beside its recipe, as for those of the grid.
         engine=code_hash(
             "baselines.py",
+            "canonical.py",
             "cca.py",
             "course.py",
             "devices.py",
@@ -140,6 +141,7 @@ rule embed_cells:
         reading=reading_of_all_cells,
         code=code_hash(
             "annotation.py",
+            "canonical.py",
             "cca.py",
             "checkpoints.py",
             "checks.py",
@@ -209,6 +211,7 @@ rule project_cells:
         missing_features=config["missing_features"],
         code=code_hash(
             "annotation.py",
+            "canonical.py",
             "cca.py",
             "checkpoints.py",
             "checks.py",

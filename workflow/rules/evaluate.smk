@@ -30,6 +30,7 @@ rule score_models:
         runtime=time_of_scoring,
     params:
         code=code_hash(
+            "canonical.py",
             "cca.py",
             "checkpoints.py",
             "comparison.py",

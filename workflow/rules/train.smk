@@ -34,6 +34,7 @@ rule train_encoders:
         dimension_every=config["dimension_every"],
         # What decides a model beside its recipe: a finished seed of another engine is not taken over.
         engine=code_hash(
+            "canonical.py",
             "cca.py",
             "course.py",
             "devices.py",
@@ -91,6 +92,7 @@ rule fit_baselines:
         dims=dims_fitted,
         engine=code_hash(
             "baselines.py",
+            "canonical.py",
             "cca.py",
             "lengths.py",
             "splits.py",

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharedim.cca import RIDGES, PairedCovariance, share_closer
+from sharedim.canonical import PairedCovariance
+from sharedim.cca import RIDGES, share_closer
 from sharedim.lengths import comparable
 from sharedim.recipes import LinearRecipe
 from sharedim.splits import split_cells
@@ -93,7 +94,9 @@ def fit_linear_seeds(
 
 
 def _score(pair: LinearPair, x: np.ndarray, y: np.ndarray) -> float:
-    return share_closer(*comparable(*pair.encode(x, y), cosine=pair.cosine))
+    return share_closer(
+        *comparable(*pair.encode(x, y), "cosine" if pair.cosine else "inner_product")
+    )
 
 
 def cca_candidates(x: np.ndarray, y: np.ndarray, dim: int) -> Iterator[LinearPair]:
@@ -102,7 +105,7 @@ def cca_candidates(x: np.ndarray, y: np.ndarray, dim: int) -> Iterator[LinearPai
     Canonical variates have unit variance; weighted, they are multiplied by the square root of
     their correlation.
     """
-    covariance = PairedCovariance(x, y)
+    covariance = PairedCovariance.of_cells(x, y)
     for ridge in RIDGES:
         pairs = covariance.canonical_pairs(ridge)
         plain = np.ones_like(pairs.correlations)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from sharedim.canonical import PairedCovariance, canonical_pairs
 from sharedim.lengths import unit_length
 
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
@@ -15,95 +16,6 @@ COMPARED_CELLS = 2000
 FOLDS = 5
 # Beyond it a weight would grow without bound.
 STRONGEST = 0.99
-
-
-@dataclass(frozen=True)
-class CanonicalPairs:
-    """Directions in which two modalities correlate, the strongest first.
-
-    Attributes
-    ----------
-    x : ndarray, shape (min(dx, dy), dx)
-        Directions of the first modality; its variates have unit variance but for the ridge.
-    y : ndarray, shape (min(dx, dy), dy)
-        Those of the second.
-    correlations : ndarray, shape (min(dx, dy),)
-        Canonical correlations (shrunk by the ridge), in falling order.
-    x_mean : ndarray, shape (dx,)
-    y_mean : ndarray, shape (dy,)
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    correlations: np.ndarray
-    x_mean: np.ndarray
-    y_mean: np.ndarray
-
-    def weights(self, dim: int, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return linear encoders to a number of dimensions, the variates weighted.
-
-        Weighted by the square roots of the correlations S, they are
-        ``f(x) = S^(1/2) U^T Cxx^(-1/2) x`` and ``g(y) = S^(1/2) V^T Cyy^(-1/2) y``, where
-        ``Cxx^(-1/2) Cxy Cyy^(-1/2) = U S V^T``: their inner product is ``x^T A y`` with the A that
-        minimises the population CLIP loss of linear encoders on Gaussian pairs (arXiv 2505.24134).
-
-        Parameters
-        ----------
-        dim : int
-            Directions kept. Beyond min(dx, dy) there are none: the rest are zero.
-        strength : ndarray, shape (min(dx, dy),)
-            What each variate is multiplied by.
-
-        Returns
-        -------
-        x_weight : ndarray, shape (dim, dx)
-        y_weight : ndarray, shape (dim, dy)
-        """
-        kept = min(dim, len(self.correlations))
-        weights = []
-        for directions in (self.x, self.y):
-            weight = np.zeros((dim, directions.shape[1]))
-            weight[:kept] = strength[:kept, None] * directions[:kept]
-            weights.append(weight)
-        return weights[0], weights[1]
-
-
-class PairedCovariance:
-    """The covariances of two modalities, decomposed once for all ridges.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, dx)
-        First modality.
-    y : ndarray, shape (n, dy)
-        Second modality, the same cells.
-    """
-
-    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
-        self.means = x.mean(axis=0), y.mean(axis=0)
-        x, y = x - self.means[0], y - self.means[1]
-        self.cross = x.T @ y / len(x)
-        self.own = [np.linalg.eigh(side.T @ side / len(side)) for side in (x, y)]
-
-    def canonical_pairs(self, ridge: float) -> CanonicalPairs:
-        """Find the directions in which the modalities correlate.
-
-        Parameters
-        ----------
-        ridge : float
-            Added to each covariance, as a share of its mean variance.
-        """
-        x_root, y_root = (
-            (vectors / np.sqrt(values + ridge * values.mean())) @ vectors.T
-            for values, vectors in self.own
-        )
-        u, correlations, vt = np.linalg.svd(x_root @ self.cross @ y_root, full_matrices=False)
-        return CanonicalPairs(u.T @ x_root, vt @ y_root, correlations, *self.means)
-
-
-def canonical_pairs(x: np.ndarray, y: np.ndarray, ridge: float) -> CanonicalPairs:
-    """Find the directions in which two modalities correlate; see `PairedCovariance`."""
-    return PairedCovariance(x, y).canonical_pairs(ridge)
 
 
 @dataclass(frozen=True)
@@ -190,7 +102,7 @@ def left_out_variates(
     variates = [[] for _ in ridges]
     for left_out in range(FOLDS):
         held = fold == left_out
-        covariance = PairedCovariance(x[~held], y[~held])
+        covariance = PairedCovariance.of_cells(x[~held], y[~held])
         for ridge, folds in zip(ridges, variates, strict=True):
             pairs = covariance.canonical_pairs(ridge)
             folds.append(

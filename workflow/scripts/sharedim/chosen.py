@@ -10,7 +10,7 @@ import pandas as pd
 from sharedim.checkpoints import ModelBlock
 from sharedim.lengths import comparable
 from sharedim.prediction import compare_predictions
-from sharedim.representations import compares_by_cosine, encoded_pair, temperature_of
+from sharedim.representations import encoded_pair, similarity_of, temperature_of
 from sharedim.splits import split_cells
 
 SIMILARITY_COLUMNS = ["pair", "low", "high", "share"]
@@ -72,7 +72,7 @@ def examine(
                 len(rna), seed, test_cells, block.header["recipe"]["validation_share"]
             )
             pair = encoded_pair(block, model, rna, prot)
-            pair = comparable(*pair, cosine=compares_by_cosine(block, model))
+            pair = comparable(*pair, similarity_of(block, model))
             if not all(np.isfinite(side).all() for side in pair):
                 continue
             for kind, found in _similarities(*(side[split.test] for side in pair), seed).items():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from sharedim.lengths import OVER_MEAN_NORMS
 from sharedim.recipes import ContrastiveRecipe
 
 DROPOUT_LEVELS = 256
@@ -76,7 +77,7 @@ def draw_epoch(
 def samples_normaliser(recipe: ContrastiveRecipe, normaliser_cells: int) -> bool:
     """Whether each step draws its normaliser cells rather than taking all there are."""
     wanted = recipe.normaliser_cells
-    needed = recipe.similarity == "inner_product"
+    needed = recipe.similarity in OVER_MEAN_NORMS
     return needed and wanted is not None and wanted < normaliser_cells
 
 

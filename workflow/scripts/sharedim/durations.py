@@ -16,8 +16,9 @@ logger = logging.getLogger(__name__)
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # Of the mean norms over normaliser cells, which is most of a step where there are any.
 SECONDS_A_NORMALISER_CELL = 2.1e-6
-# Of everything else in a step: four layers and an inner product, or two layers and a cosine.
-SECONDS_A_STEP = {"inner_product": 2.7e-3, "cosine": 1.4e-3}
+# Of everything else in a step: four layers where mean norms are divided by, two layers elsewhere.
+SECONDS_A_STEP = {"inner_product": 2.7e-3, "euclidean": 2.7e-3}
+SECONDS_A_STEP_WITHOUT_MEAN_NORMS = 1.4e-3
 # All models of a stack together.
 SECONDS_A_STEP_ON_A_GPU = 3e-3
 MODELS_A_STACK_ON_A_GPU = 50
@@ -124,10 +125,10 @@ def of_training(
     if device == "cuda":
         stacks = -(-models // MODELS_A_STACK_ON_A_GPU)
         return 10 + stacks * steps * SECONDS_A_STEP_ON_A_GPU
-    normalising = normaliser_cells * SECONDS_A_NORMALISER_CELL
-    if similarity == "cosine":
-        normalising = 0
-    return 1 + models * steps * (SECONDS_A_STEP[similarity] + normalising)
+    step = SECONDS_A_STEP_WITHOUT_MEAN_NORMS
+    if similarity in SECONDS_A_STEP:
+        step = SECONDS_A_STEP[similarity] + normaliser_cells * SECONDS_A_NORMALISER_CELL
+    return 1 + models * steps * step
 
 
 def of_final_model(cells: int) -> float:

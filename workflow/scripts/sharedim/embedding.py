@@ -10,6 +10,7 @@ import pandas as pd
 
 from sharedim.annotation import Results
 from sharedim.conditional import Answers
+from sharedim.lengths import as_inner_products
 from sharedim.modalities import IN_WORDS
 from sharedim.model import MISSING_FEATURES, MODALITIES, Model
 from sharedim.model_output import Embedding
@@ -206,7 +207,8 @@ def _of_all(model: Model, cells: AnyCells, missing_features: float) -> Embedding
 
 def _ranks(model: Model) -> list[pd.Series]:
     """Return the place of each reference cell's partner, 1 for the best, from RNA and from protein."""
-    f, g = (model.block.tensors[f"reference.{modality}"] for modality in MODALITIES)
+    sides = (model.block.tensors[f"reference.{modality}"] for modality in MODALITIES)
+    f, g = as_inner_products(*sides, model.similarity)
     names = pd.Index(model.block.header["cells"])
     return [
         pd.Series(search(*pair).ranks.rivals + 1, names, dtype=np.float64)

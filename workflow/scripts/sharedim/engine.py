@@ -19,6 +19,7 @@ from sharedim.draws import (
     samples_normaliser,
 )
 from sharedim.encoders import EncoderStack
+from sharedim.lengths import EUCLIDEAN, OVER_MEAN_NORMS
 from sharedim.likelihood import likelihood_dimensions
 from sharedim.losses import infonce
 from sharedim.padding import PaddedNormPass
@@ -59,8 +60,8 @@ class StackEngine:
     """Trains the models of a state in place.
 
     The similarity of cells i and j is ``<f(x_i), g(y_j)> / (E|f| E|g|)``, the mean norms taken
-    over normaliser cells anew in every step, with the gradient flowing through them; or their
-    cosine. Gradients of the encoders are written out (`sharedim.passes`); between the batch's
+    over normaliser cells anew in every step, with the gradient flowing through them; or another
+    that the recipe names. Gradients of the encoders are written out (`sharedim.passes`); between the batch's
     representations and the loss PyTorch derives them.
 
     Parameters
@@ -211,7 +212,7 @@ class StackEngine:
     def gradient_of_batch(self) -> None:
         """Leave the loss of the cells that were fed, the temperature, and the gradient in place."""
         recipe = self.recipe
-        normalised = recipe.similarity == "inner_product"
+        normalised = recipe.similarity in OVER_MEAN_NORMS
         leaves = [self.state.parameters[:, -1].clone()]
         if normalised:
             for norm_pass, sample in zip(self.norm_passes, self.sample, strict=True):
@@ -245,10 +246,24 @@ class StackEngine:
         self, first: torch.Tensor, second: torch.Tensor, mean_norms: list[torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return representations, shape (S, n, d), whose inner products are the similarities."""
-        if self.recipe.similarity == "cosine":
+        similarity = self.recipe.similarity
+        if similarity == "cosine":
             normalize = torch.nn.functional.normalize
             return normalize(first, dim=2), normalize(second, dim=2)
-        return first / (mean_norms[0] * mean_norms[1])[:, None, None], second
+        if similarity == "inner_product":
+            return first / (mean_norms[0] * mean_norms[1])[:, None, None], second
+        if similarity == "euclidean":
+            first, second = (
+                side / norm[:, None, None]
+                for side, norm in zip((first, second), mean_norms, strict=True)
+            )
+        if similarity in EUCLIDEAN:
+            # As `sharedim.lengths.as_inner_products`.
+            sides = (first, second)
+            to_first, to_second = (-0.5 * side.square().sum(dim=2, keepdim=True) for side in sides)
+            one = torch.ones_like(to_first)
+            return torch.cat([first, to_first, one], 2), torch.cat([second, one, to_second], 2)
+        return first, second
 
     @torch.no_grad()
     def evaluate(self, *, dimensions: bool = False) -> dict[str, torch.Tensor]:

@@ -10,12 +10,12 @@ import pandas as pd
 
 from sharedim.baselines import fit_linear_seeds
 from sharedim.checkpoints import ModelBlock, StackFiles
-from sharedim.lengths import comparable
+from sharedim.lengths import as_inner_products, at_length
 from sharedim.prediction import interval_factors, predict
 from sharedim.projection import Projection, header_of, tensors_of
 from sharedim.recipes import LinearRecipe, Recipe
 from sharedim.reference import KIND, OTHER, reference_values
-from sharedim.representations import compares_by_cosine, encoded_pair, temperature_of
+from sharedim.representations import encoded_pair, similarity_of, temperature_of
 from sharedim.splits import Split, split_cells
 from sharedim.training import Progress, train_seeds
 
@@ -93,13 +93,14 @@ def assemble(
     -------
     ModelBlock
         As `sharedim.model.Model` uses it: the encoders, ``temperature``, ``projection.*`` and, of
-        the reference, the representations of both modalities as they are compared by inner product,
-        which cells validated, types, values, and ``interval.*``, the reach of the intervals.
+        the reference, the representations of both modalities at the length that counts, which cells
+        validated, types, values, and ``interval.*``, the reach of the intervals.
     """
     split = _split(len(cells), model)
-    cosine = compares_by_cosine(model, 0)
-    f, g = comparable(*encoded_pair(model, 0, *features), cosine=cosine)
-    temperature = temperature_of(model, 0, f[split.normaliser], g[split.normaliser])
+    similarity = similarity_of(model, 0)
+    f, g = (at_length(side, similarity) for side in encoded_pair(model, 0, *features))
+    validating = as_inner_products(f[split.normaliser], g[split.normaliser], similarity)
+    temperature = temperature_of(model, 0, *validating)
     tensors = {
         name: tensor for name, tensor in model.tensors.items() if not name.startswith("history.")
     }
@@ -137,8 +138,11 @@ def _reach(
     temperature: float,
 ) -> np.ndarray:
     """Return by how many deviations the interval of each feature reaches out, by validation cells."""
-    queries = block.tensors[f"reference.{OTHER[modality]}"][split.normaliser]
-    candidates = block.tensors[f"reference.{modality}"][split.train]
+    queries, candidates = as_inner_products(
+        block.tensors[f"reference.{OTHER[modality]}"][split.normaliser],
+        block.tensors[f"reference.{modality}"][split.train],
+        similarity_of(block, 0),
+    )
     factors = []
     for values in reference_values(block, projections, modality):
         found = predict(queries, candidates, temperature, values[split.train])

@@ -63,6 +63,15 @@ REFERENCES = {
 }
 
 
+SIMILARITIES = {
+    "inner_product": "inner products divided by the mean norms",
+    "cosine": "cosine similarity",
+    "euclidean": "negative squared Euclidean distances of representations divided by their mean norms",
+    "unnormalised": "inner products",
+    "unnormalised_euclidean": "negative squared Euclidean distances",
+}
+
+
 class Methods(NamedTuple):
     """Paragraphs, and the references that they cite, in order."""
 
@@ -166,9 +175,7 @@ def _contrastive(recipe: ContrastiveRecipe) -> str:
     if not recipe.hidden_layers:
         encoders = "two linear maps"
     length = f"{recipe.steps:,} steps at most" if recipe.steps else f"{recipe.epochs:,} epochs"
-    similarity = {"cosine": "cosine similarity"}.get(
-        recipe.similarity, "inner products divided by the mean norms"
-    )
+    similarity = SIMILARITIES[recipe.similarity]
     extras = [
         *(["a linear skip connection"] if recipe.linear_skip else []),
         *(["a start from canonical correlation analysis"] if recipe.start == "cca" else []),

@@ -15,12 +15,12 @@ from sharedim.checkpoints import ModelBlock, read_block, read_making
 from sharedim.conditional import Answers, ask
 from sharedim.devices import choose_device
 from sharedim.errors import InputError
-from sharedim.lengths import unit_length
+from sharedim.lengths import as_inner_products, at_length
 from sharedim.model_output import Embedding, Prediction
 from sharedim.prediction import predict
 from sharedim.projection import Projection, match_features, projections_from
 from sharedim.reference import KIND, OTHER, reference_values
-from sharedim.representations import compares_by_cosine, representations
+from sharedim.representations import representations, similarity_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -63,9 +63,14 @@ class Model:
         return float(self.block.tensors["temperature"][0])
 
     @property
+    def similarity(self) -> str:
+        """What representations are compared by, as `sharedim.recipes` names it."""
+        return similarity_of(self.block, 0)
+
+    @property
     def cosine(self) -> bool:
         """Whether representations are compared by cosine."""
-        return compares_by_cosine(self.block, 0)
+        return self.similarity == "cosine"
 
     @property
     def protein_transform(self) -> str:
@@ -253,12 +258,12 @@ class Model:
         found = {}
         for modality, table in embedding.modalities.items():
             table = table.dropna()
-            candidates = self.block.tensors[f"reference.{OTHER[modality]}"]
+            queries, candidates = self._compared(modality, table.to_numpy())
             own = names.get_indexer(table.index) if itself else None
             found[modality] = (
                 table.index,
                 ask(
-                    table.to_numpy(),
+                    queries,
                     candidates,
                     self.temperature,
                     best=best,
@@ -303,7 +308,7 @@ class Model:
 
     def _moments(self, modality: str, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return conditional mean and deviation of each feature of a modality."""
-        candidates = self.block.tensors[f"reference.{modality}"]
+        queries, candidates = self._compared(OTHER[modality], queries)
         parts = [
             predict(queries, candidates, self.temperature, values)
             for values in reference_values(self.block, self.projections, modality)
@@ -313,7 +318,12 @@ class Model:
 
     def _encode(self, modality: str, components: np.ndarray) -> np.ndarray:
         encoded = representations(self.block, 0, modality, components)
-        return unit_length(encoded) if self.cosine else encoded
+        return at_length(encoded, self.similarity)
+
+    def _compared(self, modality: str, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return cells of a modality, and the reference's in the other, as `ask` compares them."""
+        candidates = self.block.tensors[f"reference.{OTHER[modality]}"]
+        return as_inner_products(queries, candidates, self.similarity)
 
     def as_table(self, found: np.ndarray, cells: pd.Index) -> pd.DataFrame:
         """Return representations as a table of cells and shared dimensions."""

@@ -46,8 +46,10 @@ class ContrastiveRecipe:
         Share of hidden values set to 0 in each step, rounded to 1/256; the rest are scaled up. The
         mean norms are those of the whole encoder.
     similarity : str
-        ``"inner_product"``, each side divided by its mean norm over the normaliser cells, or
-        ``"cosine"``, which needs no normaliser.
+        ``"inner_product"``, each side divided by its mean norm over the normaliser cells;
+        ``"cosine"``; ``"euclidean"``, half of minus the squared distance of sides divided by
+        their mean norms; ``"unnormalised"`` and ``"unnormalised_euclidean"``, the same two of
+        what the encoders give, as the theory of Gaussian pairs has them (`sharedim.gaussian`).
     normaliser_cells : int or None
         Cells drawn afresh in each step to estimate the mean norms without bias; None takes all
         normaliser cells in every step, as the paper does.
@@ -98,7 +100,9 @@ class ContrastiveRecipe:
     start: Literal["random", "cca"] = "random"
     input_noise: bool = False
     dropout: float = 0.0
-    similarity: Literal["inner_product", "cosine"] = "inner_product"
+    similarity: Literal[
+        "inner_product", "cosine", "euclidean", "unnormalised", "unnormalised_euclidean"
+    ] = "inner_product"
     normaliser_cells: int | None = 512
     loss: Literal["two_sided", "rna_to_prot", "prot_to_rna", "joint"] = "two_sided"
     learn_temperature: bool = True

@@ -27,7 +27,8 @@ def representations(block: ModelBlock, model: int, modality: str, cells: np.ndar
     Returns
     -------
     ndarray of float32, shape (n, d)
-        Divided by the mean norm over the model's normaliser cells.
+        Divided by the mean norm over the model's normaliser cells, but where its similarity is
+        of what the encoders give.
     """
     prefix = f"{modality}."
     tensors = {
@@ -47,11 +48,11 @@ def encoded_pair(
     return representations(block, model, "rna", rna), representations(block, model, "prot", prot)
 
 
-def compares_by_cosine(block: ModelBlock, model: int) -> bool:
-    """Tell whether a model compares by cosine: by its recipe, or where that chose, by the model."""
+def similarity_of(block: ModelBlock, model: int) -> str:
+    """Return what a model compares by: its recipe says, or where that chose, the model."""
     if "cosine" in block.tensors:
-        return bool(block.tensors["cosine"][model])
-    return block.header["recipe"]["similarity"] == "cosine"
+        return "cosine" if block.tensors["cosine"][model] else "inner_product"
+    return block.header["recipe"]["similarity"]
 
 
 def temperature_of(block: ModelBlock, model: int, f: np.ndarray, g: np.ndarray) -> float:

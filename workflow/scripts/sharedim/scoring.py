@@ -16,10 +16,10 @@ from sharedim.checkpoints import ModelBlock
 from sharedim.dimension import dimensions_by_type, intrinsic_dimensions
 from sharedim.geometry import alignment, norms, uniformity
 from sharedim.information import best_temperature, infonce_nats
-from sharedim.lengths import comparable
+from sharedim.lengths import at_length, comparable
 from sharedim.parallel import each
 from sharedim.probes import probe
-from sharedim.representations import compares_by_cosine, encoded_pair
+from sharedim.representations import encoded_pair, similarity_of
 from sharedim.retrieval import (
     TOP_SHARE,
     UNKNOWN,
@@ -115,8 +115,8 @@ def score_block(
             part: {column: level.codes[own] for column, level in levels.items()}
             for part, own in cells.items()
         }
-        cosine = compares_by_cosine(block, model)
-        scores, found = _scores_of_model(pairs, codes, cosine=cosine, device=device)
+        similarity = similarity_of(block, model)
+        scores, found = _scores_of_model(pairs, codes, similarity=similarity, device=device)
         if "temperature" in block.tensors:
             temperature = float(block.tensors["temperature"][model])
             scores.append(("train", "temperature", temperature, math.nan))
@@ -135,7 +135,7 @@ def _scores_of_model(
     pairs: dict[str, tuple[np.ndarray, np.ndarray]],
     codes: dict[str, dict[str, np.ndarray]],
     *,
-    cosine: bool,
+    similarity: str,
     device: torch.device | str,
 ) -> tuple[list[tuple[str, str, float, float]], dict[str, Search]]:
     """Return split, metric, value and chance level of every score, and what the test cells found.
@@ -143,14 +143,14 @@ def _scores_of_model(
     Representations and types are given by part of the split.
     """
     # Chosen on cells whose pairs are neither trained on nor scored.
-    temperature = best_temperature(*comparable(*pairs["normaliser"], cosine=cosine))
+    temperature = best_temperature(*comparable(*pairs["normaliser"], similarity))
     scores = []
     for part in ("train", "test"):
         f, g = pairs[part]
-        found = search_both_ways(*comparable(f, g, cosine=cosine), codes[part], temperature, device)
-        own = score_pair(f, g, found, codes[part], cosine=cosine, temperature=temperature)
+        found = search_both_ways(*comparable(f, g, similarity), codes[part], temperature, device)
+        own = score_pair(f, g, found, codes[part], similarity=similarity, temperature=temperature)
         scores.extend((part, *score) for score in own)
-    return [*scores, *_probes(pairs, codes, cosine=cosine, device=device)], found
+    return [*scores, *_probes(pairs, codes, similarity=similarity, device=device)], found
 
 
 def _type_dimensions_of(
@@ -216,11 +216,11 @@ def _probes(
     pairs: dict[str, tuple[np.ndarray, np.ndarray]],
     codes: dict[str, dict[str, np.ndarray]],
     *,
-    cosine: bool,
+    similarity: str,
     device: torch.device | str,
 ) -> Iterator[tuple[str, str, float, float]]:
     """Yield split, metric, value and chance level of what classifiers read of the cell types."""
-    train, test = (comparable(*pairs[part], cosine=cosine) for part in ("train", "test"))
+    train, test = ([at_length(side, similarity) for side in pairs[p]] for p in ("train", "test"))
     found = each(
         lambda sides: list(probe(*sides, codes["train"], codes["test"], device)),
         zip(train, test, strict=True),
@@ -236,7 +236,7 @@ def score_pair(
     found: dict[str, Search],
     codes: dict[str, np.ndarray],
     *,
-    cosine: bool,
+    similarity: str,
     temperature: float,
 ) -> Iterator[tuple[str, float, float]]:
     """Yield metric, value and chance level of a pair of representations of the same cells.
@@ -249,8 +249,8 @@ def score_pair(
         As `search_both_ways` finds it.
     codes : dict of str to ndarray of int64, shape (n,)
         Cell types by label column; cells of unknown type take no part in label transfer.
-    cosine : bool
-        Whether similarity is the cosine rather than the inner product.
+    similarity : str
+        What they are compared by.
     temperature : float
         Divides the similarities in the bound on shared information.
     """
@@ -258,7 +258,7 @@ def score_pair(
     if not finite:
         logger.warning("a model gives values that are not finite; it has no scores")
     scores = [*_dimensions(f, g), *_geometry(f, g)]
-    rna, prot = comparable(f, g, cosine=cosine)
+    rna, prot = comparable(f, g, similarity)
     closer = []
     for direction, (ranks, all_votes, probability) in found.items():
         closer.append(ranks.fraction_closer)

@@ -22,6 +22,7 @@ from sharedim.course import (
 from sharedim.devices import choose_device, choose_precision, memory_of_model, models_per_stack
 from sharedim.engine import temperature_of
 from sharedim.errors import InputError
+from sharedim.lengths import UNNORMALISED
 from sharedim.passes import NormPass
 from sharedim.quantities import HISTORY
 from sharedim.recipes import ContrastiveRecipe
@@ -312,7 +313,7 @@ def model_tensors(
     seed : int
     tensors : dict of str to ndarray
         ``rna.<layer>.weight`` and so on, ``mean_norm.rna`` and ``mean_norm.prot`` over the
-        normaliser cells, the ``temperature``, and ``history.<quantity>`` for each of
+        normaliser cells (1 where the similarity is of what the encoders give), the ``temperature``, and ``history.<quantity>`` for each of
         `quantities.HISTORY`, shape (epochs,), missing (nan) after the last epoch trained, with
         ``history.chance_loss`` beside, the loss of a model that tells nothing apart. Those of
         the best epoch where the recipe stops early; nothing but nan for a model that failed.
@@ -326,6 +327,8 @@ def model_tensors(
         NormPass(encoder, side.shape[1]).mean(side)
         for encoder, side in zip(encoders, cells.normaliser, strict=True)
     )
+    if recipe.similarity in UNNORMALISED:
+        rna_norm, prot_norm = torch.ones_like(rna_norm), torch.ones_like(prot_norm)
     temperature = temperature_of(parameters[:, -1], recipe).masked_fill(failed, torch.nan)
     rna, prot = encoders
     # A model that tells nothing apart has the log of the batch size.

@@ -1,0 +1,126 @@
+"""Covariances of two modalities and their canonical directions, by which baseline and theory go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class CanonicalPairs:
+    """Directions in which two modalities correlate, the strongest first.
+
+    Attributes
+    ----------
+    x : ndarray, shape (min(dx, dy), dx)
+        Directions of the first modality; its variates have unit variance but for the ridge.
+    y : ndarray, shape (min(dx, dy), dy)
+        Those of the second.
+    correlations : ndarray, shape (min(dx, dy),)
+        Canonical correlations (shrunk by the ridge), in falling order.
+    x_mean : ndarray, shape (dx,)
+    y_mean : ndarray, shape (dy,)
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    correlations: np.ndarray
+    x_mean: np.ndarray
+    y_mean: np.ndarray
+
+    def weights(self, dim: int, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return linear encoders to a number of dimensions, the variates weighted.
+
+        Weighted by the square roots of the correlations S, they are
+        ``f(x) = S^(1/2) U^T Cxx^(-1/2) x`` and ``g(y) = S^(1/2) V^T Cyy^(-1/2) y``, where
+        ``Cxx^(-1/2) Cxy Cyy^(-1/2) = U S V^T``: their inner product is ``x^T A y`` with the A that
+        minimises the population CLIP loss of linear encoders on Gaussian pairs (arXiv 2505.24134).
+
+        Parameters
+        ----------
+        dim : int
+            Directions kept. Beyond min(dx, dy) there are none: the rest are zero.
+        strength : ndarray, shape (min(dx, dy),)
+            What each variate is multiplied by.
+
+        Returns
+        -------
+        x_weight : ndarray, shape (dim, dx)
+        y_weight : ndarray, shape (dim, dy)
+        """
+        kept = min(dim, len(self.correlations))
+        weights = []
+        for directions in (self.x, self.y):
+            weight = np.zeros((dim, directions.shape[1]))
+            weight[:kept] = strength[:kept, None] * directions[:kept]
+            weights.append(weight)
+        return weights[0], weights[1]
+
+
+@dataclass(frozen=True)
+class PairedCovariance:
+    """The first two moments of two modalities, decomposed once for all ridges.
+
+    Attributes
+    ----------
+    x : ndarray, shape (dx, dx)
+        Covariance of the first modality.
+    y : ndarray, shape (dy, dy)
+        That of the second.
+    cross : ndarray, shape (dx, dy)
+        Of the first with the second.
+    x_mean : ndarray, shape (dx,)
+    y_mean : ndarray, shape (dy,)
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    cross: np.ndarray
+    x_mean: np.ndarray
+    y_mean: np.ndarray
+
+    @classmethod
+    def of_cells(cls, x: np.ndarray, y: np.ndarray) -> PairedCovariance:
+        """Return the moments of a sample, shapes (n, dx) and (n, dy), divided by n."""
+        means = x.mean(axis=0), y.mean(axis=0)
+        x, y = x - means[0], y - means[1]
+        return cls(x.T @ x / len(x), y.T @ y / len(y), x.T @ y / len(x), *means)
+
+    @classmethod
+    def of_joint(cls, covariance: np.ndarray, dx: int) -> PairedCovariance:
+        """Return the moments of centred modalities from their joint covariance, the first one's first."""
+        x, y = slice(None, dx), slice(dx, None)
+        means = np.zeros(dx), np.zeros(len(covariance) - dx)
+        return cls(covariance[x, x], covariance[y, y], covariance[x, y], *means)
+
+    @property
+    def swapped(self) -> PairedCovariance:
+        """The same with the second modality as the first."""
+        return PairedCovariance(self.y, self.x, self.cross.T, self.y_mean, self.x_mean)
+
+    @cached_property
+    def _own(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [np.linalg.eigh(side) for side in (self.x, self.y)]
+
+    def canonical_pairs(self, ridge: float = 0.0) -> CanonicalPairs:
+        """Find the directions in which the modalities correlate.
+
+        Parameters
+        ----------
+        ridge : float
+            Added to each covariance, as a share of its mean variance.
+        """
+        x_root, y_root = (
+            (vectors / np.sqrt(values + ridge * values.mean())) @ vectors.T
+            for values, vectors in self._own
+        )
+        u, correlations, vt = np.linalg.svd(x_root @ self.cross @ y_root, full_matrices=False)
+        means = self.x_mean, self.y_mean
+        return CanonicalPairs(u.T @ x_root, vt @ y_root, correlations, *means)
+
+
+def canonical_pairs(x: np.ndarray, y: np.ndarray, ridge: float) -> CanonicalPairs:
+    """Find the directions in which two modalities correlate; see `PairedCovariance`."""
+    return PairedCovariance.of_cells(x, y).canonical_pairs(ridge)

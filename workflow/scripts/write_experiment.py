@@ -22,7 +22,8 @@ def main():
         outcome = experiment.measure(evidence)
         for kind in ("svg", "png"):
             save(outcome.picture, output[kind])
-        write_table(output.findings, outcome.table())
+        devices = ", ".join(evidence.devices)
+        write_table(output.findings, outcome.table().assign(device=devices))
         write_table(output.numbers, outcome.numbers)
         svg = Path(output.svg).read_bytes()
         page = render_experiment(experiment, outcome, evidence, size=wildcards.size, svg=svg)

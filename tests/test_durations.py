@@ -51,6 +51,9 @@ def training(name, models, cells, device="cpu"):
         # Of 50 models on an H200.
         (training("paper", 50, 30_672, "cuda"), 39.2),
         (durations.of_scoring(40, 3000), 30),
+        # Drifters, and pairs that are drawn.
+        (durations.of_simulating_pairs({"pairs": 6000, "positions": 25, "modes": 5}), 0.95),
+        (durations.of_simulating_pairs({"kind": "linear", "pairs": 14_000}), 0.3),
         (durations.of_scoring(1, 30_672), 10),
         (durations.of_preprocessing(30_000), 14.5),
         (durations.of_preprocessing(300_000), 83),

@@ -58,7 +58,9 @@ def markdown(table: pd.DataFrame) -> str:
     """Write a table in Markdown, whatever its cells hold."""
     lines = [table.columns.tolist(), ["---"] * len(table.columns)]
     lines += [[html.escape(str(cell), quote=False) for cell in row] for row in table.to_numpy()]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines)
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines
+    )
 
 
 def write_document() -> None:

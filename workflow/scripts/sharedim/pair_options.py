@@ -29,7 +29,14 @@ DEFAULTS: dict[str, dict] = {
         "modes": 1_000,
         "noise": [0.05, 0],
     },
-    "drifters": {"pairs": 8_000, "modes": 5, "positions": 25, "speed": 1.5},
+    "drifters": {
+        "pairs": 8_000,
+        "modes": 5,
+        "positions": 25,
+        "speed": 1,
+        # Without any, a trajectory would determine its coefficients and there were no posterior.
+        "noise": [0.01, 0],
+    },
     "digit_halves": {},
     "digit_labels": {},
 }

@@ -65,3 +65,12 @@ def test_collapsed_few_and_broken_cells():
     assert math.isnan(shared_directions(x[:20], y[:20]).count)
     x[3, 2] = np.nan
     assert math.isnan(shared_directions(x, y).count)
+
+
+def test_cells_that_are_all_the_same_but_for_a_few_share_nothing():
+    # As encoders do whose hidden units are dead for most cells: a fold may be all the same.
+    rng = np.random.default_rng(0)
+    f, g = np.full((500, 3), 0.1, dtype=np.float32), rng.normal(size=(500, 3))
+    assert shared_directions(f, g).count == 0
+    f[17] = 1.0
+    assert shared_directions(f, g).count == 0

@@ -53,7 +53,9 @@ def _analysed(folder: Path, own: dict, config: dict, dims: list[int]) -> dict[st
         truth = {**options, "shared_dimensions": pairs.shared_dimensions}
     keep = slice(None, 600)
     first, second = pairs.first[keep], pairs.second[keep]
-    labels = pd.DataFrame(pairs.labels)[keep]
+    labels = pd.DataFrame(
+        {column: values[keep] for column, values in pairs.labels.items()}, index=range(len(first))
+    )
     paths = {kind: folder / f"{kind}.npy" for kind in ("rna", "prot", "test_cells")}
     paths |= {kind: folder / f"{kind}.json" for kind in ("answer", "check")}
     paths |= {kind: folder / f"{kind}.tsv" for kind in ("scores", "saturation", "history", "cells")}

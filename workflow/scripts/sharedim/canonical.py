@@ -112,13 +112,18 @@ class PairedCovariance:
         ridge : float
             Added to each covariance, as a share of its mean variance.
         """
-        x_root, y_root = (
-            (vectors / np.sqrt(values + ridge * values.mean())) @ vectors.T
-            for values, vectors in self._own
-        )
+        x_root, y_root = (_inverse_root(*own, ridge) for own in self._own)
         u, correlations, vt = np.linalg.svd(x_root @ self.cross @ y_root, full_matrices=False)
         means = self.x_mean, self.y_mean
         return CanonicalPairs(u.T @ x_root, vt @ y_root, correlations, *means)
+
+
+def _inverse_root(values: np.ndarray, vectors: np.ndarray, ridge: float) -> np.ndarray:
+    """Return the inverse square root of a covariance; 0 for one whose cells are all the same."""
+    mean = values.mean()
+    if mean <= 0:
+        return np.zeros_like(vectors)
+    return (vectors / np.sqrt(values + ridge * mean)) @ vectors.T
 
 
 def canonical_pairs(x: np.ndarray, y: np.ndarray, ridge: float) -> CanonicalPairs:

@@ -52,7 +52,7 @@ def shared_directions(f: np.ndarray, g: np.ndarray) -> SharedDirections:
     if n < FOLDS * (dim + 2) or not (np.isfinite(f).all() and np.isfinite(g).all()):
         return SharedDirections(math.nan, math.nan, np.full(dim, math.nan))
     f, g = (np.asarray(side, dtype=np.float64) for side in (f, g))
-    if not (f.std(axis=0).any() and g.std(axis=0).any()):
+    if not (np.ptp(f, axis=0).any() and np.ptp(g, axis=0).any()):
         return SharedDirections(0.0, math.nan, np.zeros(dim))
     order = np.argsort(np.random.default_rng(0).permutation(n))
     [folds] = left_out_variates(f[order], g[order], (RIDGE,))

@@ -108,7 +108,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 plural = "s" * (layers != 1)
                 label = f"{layers} hidden layer{plural}"
                 axis.plot(
-                    own["width"], own[quantity], "", linestyle="", label=label, alpha=0.6, **look
+                    own["width"], own[quantity], linestyle="none", label=label, alpha=0.6, **look
                 )
                 means = own.groupby("width")[quantity].mean()
                 axis.plot(means.index, means, color=look["color"])

@@ -128,7 +128,7 @@ def draw(table: pd.DataFrame) -> Figure:
             ):
                 for number, (loss, own) in enumerate(rows.groupby("loss", sort=False)):
                     axis.plot(
-                        own["dim"] + 0.1 * (number - 1), own[quantity], "", linestyle="",
+                        own["dim"] + 0.1 * (number - 1), own[quantity], linestyle="none",
                         color=COLOURS[number], marker=MARKERS[number], label=IN_WORDS[loss],
                     )  # fmt: skip
                 limit = CONVERGED if quantity == "cross" else 1

@@ -76,8 +76,8 @@ def estimates(datasets: list[DatasetEvidence]) -> pd.DataFrame:
 
 
 def dimension_of(points: np.ndarray) -> float:
-    """Estimate the intrinsic dimension of points by maximum likelihood, coinciding ones left out."""
-    return float(intrinsic_dimensions(np.unique(points, axis=0))["mle"].value)
+    """Estimate the intrinsic dimension of points by maximum likelihood; coinciding ones are left out."""
+    return float(intrinsic_dimensions(points).estimates["mle"].value)
 
 
 def of_length_and_number(table: pd.DataFrame, full: list[DatasetEvidence]) -> list[Finding]:

@@ -36,7 +36,8 @@ def render_experiment(
         {
             "name": own.name,
             "summary": own.check["summary"],
-            "split": own.check["split"],
+            "train": len(next(own.trained(own.recipes[0], own.dims[0])).split.train),
+            "test": own.check["split"]["test"],
             "dims": own.dims,
             "recipes": own.recipes,
             "seeds": own.scores["seed"].nunique(),

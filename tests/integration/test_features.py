@@ -11,6 +11,8 @@ import pytest
 from checkout import copy_of_the_workflow
 
 import sharedim
+from sharedim.embedding import describe_new_cells, summary_of
+from sharedim.unpaired import read_cells
 
 PAIRS = 560
 CONFIG = """
@@ -92,6 +94,18 @@ def test_new_rows_go_through_the_model(finished):
     image = np.load(finished.parents[1] / "pair.npz")["image"]
     np.save(finished / "new.npy", image[:30])
     found = model.embed(finished / "new.npy")
+    described, _ = describe_new_cells(
+        model,
+        read_cells(
+            finished / "new.npy",
+            known=model.known_features,
+            protein_transform=model.protein_transform,
+        ),
+    )
+    assert summary_of(model, described)["sentence"] == (
+        f"30 rows by image are in the shared space of captions (d = {model.dim}), of whose features 0 "
+        "of the 9 features of image are missing; text is predicted."
+    )
     data = mudata.read_h5mu(finished / "embeddings.h5mu")
     # The first modality had no noise.
     np.testing.assert_allclose(found.rna, data["rna"].obsm["X_shared"][:30], atol=1e-4)

@@ -175,6 +175,13 @@ def test_repeats_are_told_where_no_noise_tells_them_apart(pairs):
     assert "Of the 60 columns of text the 50 that vary most are predicted." in found
 
 
+def test_what_one_column_cannot_do_is_told(tmp_path):
+    np.savez(tmp_path / "pair.npz", image=FIRST, text=SECOND[:, :1])
+    found = describe(read_paired_cells(tmp_path / "pair.npz"), "d")["warnings"]
+    assert any(warning.startswith("text has one column: linear maps") for warning in found)
+    assert not any(warning.startswith("image has one column") for warning in found)
+
+
 def test_options_for_counts_and_for_features(pairs, small_file):
     with pytest.raises(InputError, match="harmony is for counts of cells, and these are precomp"):
         describe(pairs, "d", features={"harmony": True})

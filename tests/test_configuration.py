@@ -258,6 +258,7 @@ def test_batches_are_named_in_text(tmp_path):
     [
         ({"test_batches": ["a"]}, "s: test_batches is for whole batches; say hold_out=batches too"),
         ({"hold_out_column": "donor"}, "s: hold_out_column is for whole batches"),
+        ({"test_pairs": 200, "hold_out": "batches"}, "test_pairs is a number of single cells to hold out, and hold_out=batches holds out whole batches"),
         ({"harmony": True, "fit_features_on": "without_test_cells"}, "harmony corrects all cells together and cannot be fitted without the test cells"),
         ({"isotype_controls": "("}, r"isotype_controls '\(' is no regular expression \(missing \)"),
     ],
@@ -267,6 +268,36 @@ def test_options_that_contradict_each_other(tmp_path, options, sentence):
     config = {"datasets": {"s": {"h5mu": "a.h5mu"}}, **options}
     with pytest.raises(InputError, match=sentence):
         configuration.datasets_of(config, tmp_path, tmp_path)
+
+
+def test_options_of_features(tmp_path):
+    for name in ("image.npy", "text.npy", "labels.tsv"):
+        (tmp_path / name).touch()
+    typed = {
+        "cells": ["image.npy", "text.npy"], "annotations": "labels.tsv", "test_pairs": "2000",
+        "feature_noise": ["0", "0.1"], "repeated_noise": "0.1", "split_seed": 4,
+    }  # fmt: skip
+    config = configuration.coerce(typed)
+    configuration.check(config, SCHEMA)
+    assert config["feature_noise"] == [0, 0.1]
+    work = tmp_path / "work"
+    assert configuration.datasets_of(config, tmp_path, work) == {
+        "image": {
+            "cells": [str(tmp_path / "image.npy"), str(tmp_path / "text.npy")],
+            "annotations": str(tmp_path / "labels.tsv"),
+            "test_pairs": 2000, "feature_noise": [0, 0.1], "repeated_noise": 0.1, "split_seed": 4,
+        }
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"absent.tsv: no such file; give the path of a table"):
+        configuration.datasets_of({**config, "annotations": "absent.tsv"}, tmp_path, work)
+    for noise in ([0.1], -1, "much"):
+        with pytest.raises(InputError, match="feature_noise: "):
+            configuration.check({"feature_noise": noise}, SCHEMA)
+
+
+def test_labels_of_a_file_of_features_are_not_of_simulated_cells(tmp_path):
+    config = {"annotations": "labels.tsv", "datasets": {"s": {"simulate": {}}}}
+    assert configuration.datasets_of(config, tmp_path, tmp_path) == {"s": {"simulate": {}}}
 
 
 def test_seeds_are_trained_in_aligned_blocks():

@@ -29,6 +29,13 @@ def test_features_fitted_without_test_cells_need_them_first(cells):
     np.testing.assert_array_equal(found, draw_test_cells(600, 4))
 
 
+def test_so_many_cells(cells):
+    found = fixed_test_cells(cells, test_pairs=150, split_seed=4)
+    np.testing.assert_array_equal(found, np.sort(np.random.default_rng(4).permutation(600)[:150]))
+    with pytest.raises(InputError, match="400 cells would be held out and 200 left to train on"):
+        fixed_test_cells(cells, test_pairs=400)
+
+
 def test_whole_batches(cells):
     found = fixed_test_cells(cells, hold_out="batches", test_batches=["b"])
     np.testing.assert_array_equal(found, np.arange(200, 400))

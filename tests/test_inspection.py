@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 from cell_files import counts, write_h5mu, write_pair
 from places import REPOSITORY
@@ -61,6 +62,21 @@ def test_a_pair_of_files(run, tmp_path, small_cells):
     text = run(*write_pair(tmp_path, small_cells["rna"], small_cells["prot"], obs))
     assert f"file        {tmp_path / 'rna.h5ad'} and" in text
     assert "results/rna/report.html" in text
+
+
+def test_a_pair_of_features(run, tmp_path):
+    values = np.random.default_rng(0).normal(size=(600, 5))
+    paths = tmp_path / "image.npy", tmp_path / "text.npy"
+    for path in paths:
+        np.save(path, values)
+    text = run(*paths, config=("test_pairs=100", "feature_noise=[0,0.1]"))
+    for line in (
+        "modality    image: 600 cells x 5 features; matrices X",
+        "pairs       600 pairs are used; where cells have RNA, they have image, and where cells have",
+        "a seed      278 cells train, 222 estimate the norm, 100 are held out (the same for every seed)",
+        "results/image/report.html",
+    ):
+        assert line in text
 
 
 def test_what_can_be_seen_is_told_before_the_reason_for_refusing(run, tmp_path, capsys):

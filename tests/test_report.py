@@ -123,6 +123,23 @@ def test_the_truth_of_a_simulation_is_shown():
     assert "<strong>3</strong> shared in truth, as simulated" in page
 
 
+def test_a_simulation_that_does_not_know_what_is_shared():
+    page, *_ = render(made_up_results(truth={"noise": 0.5}))
+    assert "shared in truth" not in page
+    assert "The simulation put" not in page
+
+
+def test_pairs_of_features_are_told_from_cells():
+    results = made_up_results()
+    words = {"kind": "features", "modalities": {"rna": "<image>", "prot": "text"}}
+    page, *_ = render(replace(results, check=results.check | words))
+    assert "These are pairs of precomputed features, not cells." in page
+    assert "read <strong>&lt;image&gt;</strong>, the first modality" in page
+    assert "The shared dimensions of &lt;image&gt; (here in place of RNA)" in page
+    assert '<th scope="row">text</th>' in page
+    assert "precomputed features, not cells" not in render()[0]
+
+
 def test_reasons_follow_the_answer():
     results = made_up_results(recipes=("paper", "cca", "permuted"))
     records = made_up_records(results)

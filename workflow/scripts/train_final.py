@@ -46,6 +46,7 @@ def main():
             engine,
             fit_final(rna, prot, recipe, dim, observe),
         )
+        check = read_json(given.check)
         model = assemble(
             dataset,
             fitted,
@@ -53,7 +54,8 @@ def main():
             protein_values=np.load(given.protein_values),
             projections=read_projections(given.projection),
             cells=pd.Index(read_labels(given.cells, ["cell"])["cell"]),
-            labels=read_labels(given.cells, list(read_json(given.check)["labels"])),
+            labels=read_labels(given.cells, list(check["labels"])),
+            words=check["modalities"],
         )
         making = of_job(described(choose_device()), time.monotonic() - started, engine)
         checkpoints.write_block(output, model, making)

@@ -14,7 +14,7 @@ from sharedim.lengths import as_inner_products
 from sharedim.modalities import IN_WORDS
 from sharedim.model import MISSING_FEATURES, MODALITIES, Model
 from sharedim.model_output import Embedding
-from sharedim.projection import FEATURE_WORDS
+from sharedim.projection import AS_GIVEN, FEATURE_WORDS
 from sharedim.reference import OTHER
 from sharedim.retrieval import search
 
@@ -130,12 +130,17 @@ def summary_of(model: Model, results: Results) -> dict:
     }
     missing = {name: list(results.provenance.get(f"missing_{name}", [])) for name in cells}
     predicted = [OTHER[modality] for modality in results.predicted]
+    # Models of precomputed features have words of their own.
+    words = model.block.header.get("modalities", IN_WORDS)
+    given = model.protein_transform == AS_GIVEN
     lacking = " and ".join(
-        f"{len(missing[name])} of the {len(model.projections[name].used):,} {FEATURE_WORDS[name]}"
+        f"{len(missing[name])} of the {len(model.projections[name].used):,} "
+        f"{f'features of {words[name]}' if given else FEATURE_WORDS[name]}"
         for name in cells
     )
-    counted = " and ".join(f"{count:,} cells by {IN_WORDS[name]}" for name, count in cells.items())
-    told = f"; {IN_WORDS[predicted[0]]} is predicted" if predicted else ""
+    what = "rows" if given else "cells"
+    counted = " and ".join(f"{count:,} {what} by {words[name]}" for name, count in cells.items())
+    told = f"; {words[predicted[0]]} is predicted" if predicted else ""
     return {
         "sentence": (
             f"{counted} are in the shared space of {model.dataset} (d = {model.dim}), of whose features "

@@ -246,7 +246,8 @@ def _read_parquet(path: Path) -> _Matrix:
             "needs a numeric column of its own"
         )
     values = table[numeric].to_numpy(dtype=None, na_value=np.nan)
-    names = None if isinstance(table.index, pd.RangeIndex) else table.index.astype(str)
+    unnamed = table.index.equals(pd.RangeIndex(len(table)))
+    names = None if unnamed else table.index.astype(str)
     columns = table.drop(columns=numeric)
     return _Matrix(path.stem, _floats(values), pd.Index(numeric), names, columns)
 

@@ -37,7 +37,7 @@ def refuse_options(cells: PairedCells, options: Mapping[str, object]) -> None:
 
 
 def feature_notes(cells: PairedCells, options: Mapping[str, object]) -> list[str]:
-    """Say which pairs are alike and stay so, and which columns are predicted.
+    """Say what matching cannot do with these features, and which columns are predicted.
 
     Parameters
     ----------
@@ -51,6 +51,12 @@ def feature_notes(cells: PairedCells, options: Mapping[str, object]) -> list[str
     for data, kind, noise in zip(
         (cells.rna, cells.prot), (RNA, PROTEIN), noise_of(chosen), strict=True
     ):
+        if data.n_vars == 1:
+            notes.append(
+                f"{cells.words[kind]} has one column: linear maps of it cannot single out a partner, "
+                "since an inner product prefers extremes and a cosine knows a sign only. Matching then "
+                "stays near chance whatever is shared; look at FOSCTTM and label transfer."
+            )
         repeated = 0 if noise or chosen.repeated_noise else len(repeated_rows(data.X))
         if repeated:
             notes.append(

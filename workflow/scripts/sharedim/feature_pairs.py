@@ -219,7 +219,7 @@ def _read_table(path: Path) -> pd.DataFrame:
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: cannot be read as a table ({reason})") from None
-    if not isinstance(table.index, pd.RangeIndex):
+    if not table.index.equals(pd.RangeIndex(len(table))):
         table = table.reset_index()
     if not len(table.columns):
         raise InputError(f"{path}: a table without columns; a row a pair is needed")

@@ -70,6 +70,7 @@ def assemble(
     projections: dict[str, Projection],
     cells: pd.Index,
     labels: pd.DataFrame,
+    words: dict[str, str] | None = None,
 ) -> ModelBlock:
     """Put a model together with its preprocessing and its reference cells.
 
@@ -88,6 +89,8 @@ def assemble(
     cells : Index, of n names
     labels : DataFrame, n rows
         Cell types, one column a level; missing where unknown.
+    words : dict of str to str, optional
+        What people call both modalities, where they are not RNA and protein.
 
     Returns
     -------
@@ -115,6 +118,8 @@ def assemble(
     }
     header = {**model.header, "kind": KIND, "status": "ok", "dataset": dataset}
     header |= {**header_of(projections), "cells": [str(cell) for cell in cells], "labels": {}}
+    if words:
+        header["modalities"] = words
     for column in labels:
         codes, names = pd.factorize(labels[column], sort=True)
         tensors[f"reference.label.{column}"] = codes.astype(np.int64)

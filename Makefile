@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 comma := ,
 
-.PHONY: help run what-comes test slurm-test tutorial-test check lint format bench bench-gpu bench-recipes calibrate clean
+.PHONY: help run what-comes test slurm-test tutorial-test check lint format bench bench-gpu bench-recipes calibrate reproduce clean
 
 help:
 	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-gpu   time the paper's grid on a GPU; needs a Python with PyTorch and numpy alone"
 	@echo "make bench-recipes FEATURES=results/cells/features   compare recipes on a file's held-out cells"
 	@echo "make calibrate   the answer on simulated pairs of known dimension, to docs/calibration.md"
+	@echo "make reproduce   the experiments of the paper and the theory, to docs/reproduction.md; EXPERIMENTS=name for one"
 	@echo "make clean   remove the environment (results stay)"
 
 run: what-comes .venv/ready
@@ -87,6 +88,10 @@ bench-recipes: .venv/ready
 calibrate: .venv/ready
 	$(BIN)/python tests/bench/calibrate.py
 	$(BIN)/python tests/bench/calibration_report.py
+
+# Each from nothing, in results/reproduction. All of them take about an hour on two cores.
+reproduce: .venv/ready
+	$(BIN)/python tests/reproduction/run.py $(EXPERIMENTS)
 
 format: .venv/test-ready
 	$(BIN)/ruff check --fix .

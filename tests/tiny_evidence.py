@@ -29,15 +29,18 @@ PAIRS, TEST_PAIRS, SEEDS = 500, 150, 2
 SHORT = {"epochs": 4, "steps": 12, "batch_size": 64, "warmup_steps": 0}
 
 
-def tiny_evidence(name: str, folder: Path, dims: list[int]) -> Evidence:
-    """Return the evidence of an experiment at some output dimensions, trained for a moment."""
+def tiny_evidence(
+    name: str, folder: Path, dims: list[int], without: tuple[str, ...] = ()
+) -> Evidence:
+    """Return the evidence of an experiment at some d, without some datasets, trained for a moment."""
     configuration = yaml.safe_load((REPOSITORY / f"config/experiments/{name}.yaml").read_text())
     config = coerce(configuration)
     files: dict[str, list[str]] = {kind: [] for kind in (*FILES, "models")}
-    for dataset, own in config["datasets"].items():
+    datasets = {key: own for key, own in config["datasets"].items() if key not in without}
+    for dataset, own in datasets.items():
         for kind, paths in _analysed(folder / dataset, own, config, dims).items():
             files[kind] += paths
-    return Evidence.read(list(config["datasets"]), files)
+    return Evidence.read(list(datasets), files)
 
 
 def _analysed(folder: Path, own: dict, config: dict, dims: list[int]) -> dict[str, list[str]]:

@@ -1,0 +1,254 @@
+"""Experiments: whether what is found is judged rightly, and whether each can be measured at all."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from places import REPOSITORY
+from tiny_evidence import SEEDS, tiny_evidence
+
+from sharedim import configuration
+from sharedim.experiments.capacity import findings_of as of_capacity
+from sharedim.experiments.catalogue import EXPERIMENTS
+from sharedim.experiments.gaussian_process import of_side
+from sharedim.experiments.gaussian_theory import of_conditionals, of_loss
+from sharedim.experiments.outcome import Finding
+from sharedim.experiments.page import render_experiment
+from sharedim.experiments.panels import pair_similarities
+from sharedim.experiments.samples import findings_of as of_samples
+from sharedim.experiments.synthetic import of_similarities
+from sharedim.experiments.temperature import of_fall
+from sharedim.experiments.two_stages import findings_of as of_stages
+from sharedim.experiments.two_stages import principal_axes
+from sharedim.figure_style import save
+
+CONFIGURATIONS = sorted((REPOSITORY / "config/experiments").glob("*.yaml"))
+SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+# The output dimensions at which an experiment is tried, and the datasets that are left out.
+TINY = {
+    "linear": ([2, 3, 5], ()),
+    "norms": ([3, 5], ()),
+    "nonlinear": ([3, 5], ("nonlinear_k2_7000", "nonlinear_k5_7000", "nonlinear_k5_3500")),
+    "temperature": ([2, 3], ("digits",)),
+    "similarities": ([2, 3], ("digits", "linear_k5")),
+    "capacity": ([3], ()),
+    "samples": ([3, 6], ("pairs_1000", "pairs_2000", "both_0_5", "both_2_0", "first_2_0")),
+    "two_stages": ([3, 6, 8], ()),
+    "digits": ([3, 6], ()),
+    "digit_labels": ([10], ()),
+    "gaussian": ([1, 2], ()),
+    "gaussian_process": ([1, 5], ()),
+    "drifters": ([3, 6], ()),
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_an_experiment_is_measured_drawn_and_told(name, tmp_path):
+    dims, without = TINY[name]
+    evidence = tiny_evidence(name, tmp_path / "results", dims, without)
+    outcome = EXPERIMENTS[name].measure(evidence)
+    assert outcome.findings
+    for finding in outcome.findings:
+        assert finding.source
+        assert finding.expected
+        assert re.search(r"\d", finding.found)
+        assert isinstance(finding.agrees, bool)
+    assert len(outcome.numbers)
+    save(outcome.picture, tmp_path / "picture.svg")
+    svg = (tmp_path / "picture.svg").read_bytes()
+    page = render_experiment(EXPERIMENTS[name], outcome, evidence, size="quick", svg=svg)
+    assert all(f">{own}</th>" in page for own in evidence.datasets)
+    assert page.count("<td>yes</td>") == sum(finding.agrees for finding in outcome.findings)
+    assert f"<td>{SEEDS}</td>" in page
+
+
+def test_every_experiment_has_a_configuration_and_is_known_to_the_schema():
+    named = {yaml.safe_load(path.read_text()).get("experiment") for path in CONFIGURATIONS}
+    assert named - {None} == set(EXPERIMENTS)
+    assert SCHEMA["properties"]["experiment"]["enum"] == list(EXPERIMENTS)
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("size", ["quick", "paper"])
+def test_configurations_of_experiments_can_be_run(path, size, tmp_path):
+    config = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+    config = merged(config, yaml.safe_load(path.read_text()))
+    larger = path.parent / "paper" / path.name
+    if size == "paper":
+        if not larger.exists():
+            pytest.skip(f"{path.stem} has one size")
+        config = merged(config, yaml.safe_load(larger.read_text()))
+        assert config["size"] == "paper"
+    config = configuration.coerce(config)
+    configuration.check(config, SCHEMA)
+    for own in config["datasets"].values():
+        for given in (
+            *own.get("cells", []),
+            *([own["annotations"]] if "annotations" in own else []),
+        ):
+            (tmp_path / given).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / given).touch()
+    assert configuration.datasets_of(config, tmp_path, tmp_path)
+    assert configuration.recipes_of(config)
+
+
+def merged(first: dict, second: dict) -> dict:
+    """Return a configuration with another over it, as Snakemake does with several files."""
+    result = dict(first)
+    for key, value in second.items():
+        inside = isinstance(value, dict) and isinstance(first.get(key), dict)
+        result[key] = merged(first[key], value) if inside else value
+    return result
+
+
+def test_true_pairs_near_one_that_cap_false_ones_are_as_expected():
+    rng = np.random.default_rng(0)
+    true, false = 1 + 0.05 * rng.normal(size=2000), rng.uniform(-1, 0.9, 10000)
+    assert of_similarities((true, false), "").agrees
+    assert not of_similarities((0.5 * true, false), "").agrees
+    assert not of_similarities((true, false + 0.5), "").agrees
+
+
+def test_similarities_are_inner_products_of_partners_and_of_others():
+    rng = np.random.default_rng(0)
+    f, g = rng.normal(size=(2, 30, 3))
+    true, false = pair_similarities(f, g)
+    products = f @ g.T
+    np.testing.assert_allclose(true, np.diag(products))
+    others = products[~np.eye(30, dtype=bool)]
+    assert np.isin(false.round(9), others.round(9)).all()
+
+
+def test_a_temperature_that_falls_at_every_d_above_one_is_as_expected():
+    ends = pd.DataFrame(
+        {
+            "dataset": "a",
+            "recipe": "learned",
+            "dim": [1, 2, 5],
+            "start": 1.0,
+            "end": [0.9, 0.1, 0.1],
+        }
+    )
+    assert of_fall(ends).agrees
+    assert not of_fall(ends.assign(end=[0.9, 0.1, 0.7])).agrees
+
+
+def capacity_table(cosine: float, dimension: float, temperature: float) -> pd.DataFrame:
+    """Return a collapsed, an unaligned and an aligned model, as the sweep gives them."""
+    return pd.DataFrame(
+        {
+            "layers": [1, 1, 3],
+            "width": [1, 50, 50],
+            "seed": 0,
+            "cosine": [0.0, cosine, 0.99],
+            "matching": [0.0005, 0.1, 0.3],
+            "times_chance": [1.0, 200.0, 600.0],
+            "dimension": [np.nan, dimension, 2.1],
+            "temperature": [1.2, temperature, 0.01],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("made_up", "expected"),
+    [
+        ((0.1, 2.1, 0.01), [True, True, True]),
+        ((0.9, 2.1, 0.01), [False, False, True]),
+        ((0.1, 2.9, 0.01), [True, False, True]),
+        ((0.1, 2.1, 0.9), [True, True, False]),
+    ],
+)
+def test_unaligned_models_are_told_from_aligned_and_collapsed_ones(made_up, expected):
+    found = of_capacity(2, capacity_table(*made_up))
+    assert [finding.agrees for finding in found] == expected
+
+
+def answers_table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "pairs": [500, 2000, 20000, 5000, 5000],
+            "noise": ["none", "none", "none", "both", "first"],
+            "level": [0.0, 0.0, 0.0, 1.0, 2.0],
+            "shared": 5,
+            "k_hat": [3.0, 5.0, 5.0, 4.0, np.nan],
+            "low": [2.0, 5.0, 5.0, 3.0, np.nan],
+            "high": [5.0, 5.0, 5.0, 5.0, np.nan],
+        }
+    )
+
+
+def test_k_hat_is_held_against_the_truth_where_there_are_pairs_enough():
+    assert [finding.agrees for finding in of_samples(answers_table())] == [True, True, True]
+    wrong = answers_table()
+    wrong.loc[1, ["k_hat", "low", "high"]] = 4
+    wrong.loc[3, "k_hat"] = 6
+    assert [finding.agrees for finding in of_samples(wrong)] == [False, False, False]
+    assert "nothing shared with noise of 2 in first" in of_samples(wrong)[2].found
+
+
+def test_going_down_in_dimensions_has_to_keep_what_was_matched():
+    table = pd.DataFrame(
+        {
+            "way": ["large", "components", "retrained"],
+            "dim": [40, 6, 6],
+            "matching": [0.8, 0.79, 0.5],
+            "training_seconds": [10.0, 10.0, 8.0],
+            "search_seconds": [1.0, 0.5, 0.5],
+            "dataset": "a",
+        }
+    )
+    components, retrained = of_stages(table)
+    assert components.agrees
+    assert not retrained.agrees
+    assert "50 % of search" in components.found
+    assert "20 % of training" in retrained.found
+
+
+def test_principal_axes_keep_inner_products_best():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 8)) + 5
+    axes = principal_axes(points, 3)
+    np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
+    # Three directions hold all of a mean and two more would not: the mean is within their span here.
+    seen = points @ principal_axes(points, 4).T
+    np.testing.assert_allclose(seen @ seen.T, points @ points.T, rtol=1e-9)
+
+
+def test_relative_errors_above_two_per_cent_are_not_as_expected():
+    table = pd.DataFrame(
+        {"dataset": "a", "loss": "two_sided", "dim": [2, 6], "cross": [0.01, 0.015], "square": np.nan,
+         "mean": [0.3, 0.01], "spread": [1.2, 1.3]}
+    )  # fmt: skip
+    assert of_loss(table, "two_sided").agrees
+    assert not of_loss(table.assign(cross=[0.01, 0.03]), "two_sided").agrees
+    full = table[table["dim"] == 6]
+    assert of_conditionals(full, "two_sided").agrees
+    assert not of_conditionals(full.assign(spread=0.9), "two_sided").agrees
+    one_sided = full.assign(loss="one_sided")
+    assert not of_conditionals(one_sided, "one_sided").agrees
+    assert of_conditionals(one_sided.assign(spread=1.01), "one_sided").agrees
+
+
+def test_an_error_has_to_fall_up_to_five_dimensions_and_no_further():
+    error = pd.Series([1.0, 0.6, 0.3, 0.1, 0.05, 0.05, 0.05], index=range(1, 8))
+    assert of_side(error, "x", 5).agrees
+    assert not of_side(
+        error - pd.Series([0, 0, 0, 0, 0, 0.04, 0.04], index=range(1, 8)), "x", 5
+    ).agrees
+    rising = error.copy()
+    rising.loc[3] = 0.7
+    assert not of_side(rising, "x", 5).agrees
+
+
+def test_findings_are_a_table():
+    from sharedim.experiments.outcome import Outcome
+
+    outcome = Outcome(
+        [Finding("a", "b", "c 1", True), Finding("d", "e", "f", False, "g")], None, None
+    )
+    assert outcome.table()["agrees"].tolist() == ["yes", "no"]
+    assert outcome.table()["note"].tolist() == ["", "g"]

@@ -32,7 +32,7 @@ SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").rea
 TINY = {
     "linear": ([2, 3, 5], ()),
     "norms": ([3, 5], ()),
-    "nonlinear": ([3, 5], ("nonlinear_k2_7000", "nonlinear_k5_7000", "nonlinear_k5_3500")),
+    "nonlinear": ([3, 5], ("nonlinear_k5_3500",)),
     "temperature": ([2, 3], ("digits",)),
     "similarities": ([2, 3], ("digits", "linear_k5")),
     "capacity": ([3], ()),

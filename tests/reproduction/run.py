@@ -1,9 +1,10 @@
 """Run experiments and put what they found beside what was expected: writes docs/reproduction.md.
 
-    python tests/reproduction/run.py [--size quick|paper] [NAME ...]
+    python tests/reproduction/run.py [--size quick|paper] [--measure] [NAME ...]
 
 Each runs as a person would run it, from nothing, in results/reproduction/<size>/<name>, where its pages
-stay; those that have run before and are not named keep what they found. Real cells are added where
+stay; those that have run before and are not named keep what they found. With --measure they are measured
+anew on the models that are there; the time that is told stays that of the whole run. Real cells are added where
 the file lies beside the checkout.
 """
 
@@ -43,13 +44,14 @@ def command(name: str, size: str, folder: Path) -> list[str]:
     return [snakemake, "--cores", "all", *asked, "--configfile", *files]
 
 
-def run(name: str, size: str) -> bool:
+def run(name: str, size: str, *, measure: bool) -> bool:
     """Run an experiment from nothing and keep how long it took; say whether it came to its end."""
     folder = folder_of(name, size)
-    shutil.rmtree(folder, ignore_errors=True)
+    if not measure:
+        shutil.rmtree(folder, ignore_errors=True)
     began = time.monotonic()
     ended = subprocess.run(command(name, size, folder), cwd=REPOSITORY, check=False).returncode == 0
-    if ended:
+    if ended and not measure:
         taken = {"seconds": time.monotonic() - began, "cores": os.cpu_count()}
         write_json(folder / "run.json", taken | {"machine": platform.machine()})
     return ended
@@ -60,13 +62,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--size", choices=SIZES, default="quick")
+    parser.add_argument("--measure", action="store_true")
     given = parser.parse_args()
     known = sorted(path.stem for path in (REPOSITORY / "config/experiments").glob("*.yaml"))
     known = [name for name in known if name not in ("real", *NOT_HERE)]
     unknown = set(given.names) - set(known)
     if unknown:
         parser.error(f"no experiment {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    failed = [name for name in given.names or known if not run(name, given.size)]
+    failed = [
+        name for name in given.names or known if not run(name, given.size, measure=given.measure)
+    ]
     write_document()
     if failed:
         sys.exit(f"did not come to an end: {', '.join(failed)}")

@@ -48,6 +48,7 @@ LIBRARY = {
         "figures.py",
         "files.py",
         "final.py",
+        "fine_tuning.py",
         "formats.py",
         "gaussian.py",
         "geometry.py",

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from sharedim import conditional
+from sharedim.canonical import PairedCovariance
 from sharedim.conditional import ask
+from sharedim.gaussian import exact_conditional, optimal_tilt
+from sharedim.lengths import as_inner_products
 from sharedim.retrieval import UNKNOWN
 
 
@@ -28,7 +34,7 @@ def test_matches_votes_and_moments_follow_the_definition(sides, monkeypatch):
     values = rng.normal(100, 1, size=(50, 3))
     types = rng.integers(0, 3, size=50)
     types[::7] = UNKNOWN
-    found = ask(*sides, 0.8, best=4, levels=[types], values=values)
+    found = ask(*sides, 0.8, best=4, levels=[types], values=values, covariances=True)
     weights = weights_of(*sides, 0.8)
     order = np.argsort(-weights, axis=1)[:, :4]
     np.testing.assert_array_equal(found.matches, order)
@@ -43,6 +49,10 @@ def test_matches_votes_and_moments_follow_the_definition(sides, monkeypatch):
     np.testing.assert_allclose(found.means, weights @ values, rtol=1e-5)
     variances = weights @ values**2 - (weights @ values) ** 2
     np.testing.assert_allclose(found.deviations, np.sqrt(variances), rtol=1e-3)
+    for cell, own in enumerate(weights):
+        expected = np.cov(values.T, aweights=own, bias=True)
+        np.testing.assert_allclose(found.covariances[cell], expected, atol=2e-3)
+    assert ask(*sides, 0.8, values=values).covariances is None
 
 
 def test_a_cell_has_no_say_about_itself(sides):
@@ -61,6 +71,67 @@ def test_the_conditional_mean_of_gaussian_pairs_is_the_exact_one():
     queries = np.linspace(-1.5, 1.5, 7)[:, None]
     found = ask(queries, v, 1 / 0.6, values=v)
     np.testing.assert_allclose(found.means, 0.6 * queries, atol=0.03)
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    """Gaussian pairs far from 0, many of them, and their population."""
+    rng = np.random.default_rng(3)
+    root = rng.normal(size=(5, 8)) / np.sqrt(8)
+    covariance = PairedCovariance.of_joint(root @ root.T, 3)
+    cells = rng.multivariate_normal(np.zeros(5), root @ root.T, size=100_000)
+    means = np.array([5.0, -1.0, 0.0]), np.array([2.0, 2.0])
+    sides = cells[:, :3] + means[0], cells[:, 3:] + means[1]
+    return replace(covariance, x_mean=means[0], y_mean=means[1]), sides
+
+
+def encoded(tilt, sides, means):
+    """Return linear representations whose similarity is a tilt of the centred sides."""
+    u, s, vt = np.linalg.svd(tilt.cross)
+    g, h = np.sqrt(s)[:, None] * u.T[: len(s)], np.sqrt(s)[:, None] * vt
+    if tilt.x_square.any():
+        # |G x|^2 is the square, and G^T H the cross.
+        values, vectors = np.linalg.eigh(tilt.x_square)
+        kept = values > 1e-9
+        g = (vectors[:, kept] * np.sqrt(values[kept])).T
+        h = np.linalg.pinv(g.T) @ tilt.cross
+    return [
+        (side - mean) @ weight.T for side, mean, weight in zip(sides, means, (g, h), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("similarity", ["unnormalised", "unnormalised_euclidean"])
+def test_weighted_reference_cells_have_the_models_mean_and_covariance(gaussian, similarity):
+    """Generation: reference cells of x, weighted by what a model says of y."""
+    covariance, (x, y) = gaussian
+    loss = "prot_to_rna" if similarity.endswith("euclidean") else "two_sided"
+    tilt = optimal_tilt(covariance, loss=loss, similarity=similarity)
+    means = covariance.x_mean, covariance.y_mean
+    f, g = encoded(tilt, (x, y), means)
+    queries = y[:5]
+    found = ask(*as_inner_products(g[:5], f, similarity), 1.0, values=x, covariances=True)
+    exact = exact_conditional(covariance)
+    np.testing.assert_allclose(found.means, exact.means(queries), atol=0.05)
+    # Of inner products, the covariance is the marginal one; of distances, the exact one.
+    expected = exact.covariance if loss == "prot_to_rna" else covariance.x
+    for own in found.covariances:
+        np.testing.assert_allclose(own, expected, atol=0.06)
+    assert np.abs(exact.covariance - covariance.x).max() > 0.15
+
+
+def test_the_match_is_the_mode_of_the_conditional(gaussian):
+    """Retrieval: among reference cells, the one of the highest conditional density."""
+    covariance, (x, y) = gaussian
+    tilt = optimal_tilt(covariance, loss="prot_to_rna", similarity="unnormalised_euclidean")
+    f, g = encoded(tilt, (x[:2000], y[:20]), (covariance.x_mean, covariance.y_mean))
+    found = ask(*as_inner_products(g, f, "unnormalised_euclidean"), 1.0)
+    conditional = exact_conditional(covariance)
+    for cell, given in enumerate(y[:20]):
+        # The conditional over the marginal: reference cells are draws of the latter already.
+        ratio = multivariate_normal(conditional.means(given), conditional.covariance).logpdf(
+            x[:2000]
+        ) - multivariate_normal(covariance.x_mean, covariance.x).logpdf(x[:2000])
+        assert found.matches[cell, 0] == ratio.argmax()
 
 
 def test_no_cells_are_no_error(sides):

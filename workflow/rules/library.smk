@@ -73,6 +73,7 @@ LIBRARY = {
         "figures.py",
         "files.py",
         "final.py",
+        "fine_tuning.py",
         "formats.py",
         "gaussian.py",
         "gaussian_pairs.py",

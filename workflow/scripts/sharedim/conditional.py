@@ -34,6 +34,8 @@ class Answers:
         For each level of labels, the probability of each type, among reference cells of known type.
     means, deviations : ndarray of float32, shape (n, features)
         Conditional mean and standard deviation of the reference's values.
+    covariances : ndarray of float32, shape (n, features, features)
+        Conditional covariance of these values.
     """
 
     matches: np.ndarray
@@ -41,6 +43,7 @@ class Answers:
     votes: list[np.ndarray] = field(default_factory=list)
     means: np.ndarray | None = None
     deviations: np.ndarray | None = None
+    covariances: np.ndarray | None = None
 
 
 def ask(
@@ -51,6 +54,7 @@ def ask(
     best: int = 1,
     levels: list[np.ndarray] | None = None,
     values: np.ndarray | None = None,
+    covariances: bool = False,
     own: np.ndarray | None = None,
     device: torch.device | str = "cpu",
 ) -> Answers:
@@ -70,6 +74,8 @@ def ask(
         For each level of labels, the number of each candidate's type, `UNKNOWN` where missing.
     values : ndarray, shape (m, features), optional
         Of which conditional means and deviations are taken.
+    covariances : bool
+        Whether to take conditional covariances of them too.
     own : ndarray of int64, shape (n,), optional
         The candidate that is the cell itself and has no say; -1 where there is none.
     device : torch.device or str
@@ -92,15 +98,26 @@ def ask(
         votes = [(vote / vote.sum(dim=1, keepdim=True)).cpu().numpy() for vote in votes]
         moments = []
         if values is not None:
-            means = weights @ values
-            variances = (weights @ values.square() - means.square()).clamp_(min=0)
-            moments = [means.cpu().numpy() + centre, variances.sqrt_().cpu().numpy()]
+            moments = [moment.cpu().numpy() for moment in _moments(weights, values, covariances)]
+            moments[0] = moments[0] + centre
         tiles.append((matches, probabilities, *votes, *moments))
     columns = [np.concatenate(column) for column in zip(*tiles, strict=True)]
     votes, moments = columns[2 : 2 + len(types)], columns[2 + len(types) :]
     return Answers(
         columns[0], columns[1], votes, *(moment.astype(np.float32) for moment in moments)
     )
+
+
+def _moments(weights: torch.Tensor, values: torch.Tensor, covariances: bool) -> list[torch.Tensor]:
+    """Return weighted means and standard deviations and, if asked for, covariances."""
+    means = weights @ values
+    variances = (weights @ values.square() - means.square()).clamp_(min=0)
+    moments = [means, variances.sqrt_()]
+    if covariances:
+        # One feature at a time: products of all features for all candidates would not fit.
+        products = [weights @ (values * column[:, None]) for column in values.T]
+        moments.append(torch.stack(products, dim=1) - means[:, :, None] * means[:, None, :])
+    return moments
 
 
 def _weights(

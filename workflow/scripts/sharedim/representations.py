@@ -10,6 +10,17 @@ from sharedim.encoders import EncoderStack
 from sharedim.information import best_temperature
 
 
+def encoder_of(block: ModelBlock, model: int, modality: str) -> EncoderStack:
+    """Return the encoder of one modality of a model of a block, a stack of one in memory of its own."""
+    prefix = f"{modality}."
+    tensors = {
+        name.removeprefix(prefix): torch.from_numpy(tensor[model : model + 1])
+        for name, tensor in block.tensors.items()
+        if name.startswith(prefix)
+    }
+    return EncoderStack.from_tensors(tensors)
+
+
 def representations(block: ModelBlock, model: int, modality: str, cells: np.ndarray) -> np.ndarray:
     """Encode cells with one model of a block.
 
@@ -30,13 +41,7 @@ def representations(block: ModelBlock, model: int, modality: str, cells: np.ndar
         Divided by the mean norm over the model's normaliser cells, but where its similarity is
         of what the encoders give.
     """
-    prefix = f"{modality}."
-    tensors = {
-        name.removeprefix(prefix): torch.from_numpy(tensor[model : model + 1])
-        for name, tensor in block.tensors.items()
-        if name.startswith(prefix)
-    }
-    encoder = EncoderStack.from_tensors(tensors)
+    encoder = encoder_of(block, model, modality)
     encoded = encoder.encode(torch.from_numpy(np.array(cells))[None])[0].numpy()
     return encoded / block.tensors[f"mean_norm.{modality}"][model]
 

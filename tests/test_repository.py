@@ -27,6 +27,7 @@ HOUSEKEEPING = {
     "provenance.py",
 }
 ENGINE = {
+    "canonical",
     "cca",
     "course",
     "devices",

@@ -9,6 +9,7 @@ import re
 from base64 import b64decode
 from dataclasses import replace
 from html import unescape
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,8 @@ from sharedim.certainty import reasons_of, verdict
 from sharedim.dataset_index import render_index
 from sharedim.downloads import PACKED_LIMIT, of_table
 from sharedim.figures import PICTURES
-from sharedim.methods import REFERENCES, methods_of
+from sharedim.methods import LOSSES, REFERENCES, SIMILARITIES, methods_of
+from sharedim.recipes import ContrastiveRecipe
 from sharedim.report import downloads, render_report
 from sharedim.report_tables import score_tables, transferred_types
 
@@ -265,6 +267,12 @@ def test_the_methods_text_says_what_was_done_and_cites_it():
     assert any("Denoising".lower() in reference for reference in other.references)
     alone = methods_of(made_up_results(recipes=("pca",)), preprocessing, {})
     assert not any("Radford" in reference for reference in alone.references)
+
+
+def test_the_methods_text_has_words_for_every_similarity_and_loss():
+    choices = get_type_hints(ContrastiveRecipe)
+    assert set(SIMILARITIES) == set(get_args(choices["similarity"]))
+    assert set(LOSSES) == set(get_args(choices["loss"]))
 
 
 def test_a_failed_model_is_never_a_number():

@@ -72,6 +72,14 @@ SIMILARITIES = {
 }
 
 
+LOSSES = {
+    "two_sided": "the contrastive loss of Radford et al. 2021",
+    "rna_to_prot": "the one-sided contrastive loss of protein given RNA (Baptista et al. 2025)",
+    "prot_to_rna": "the one-sided contrastive loss of RNA given protein (Baptista et al. 2025)",
+    "joint": "the joint contrastive loss of Baptista et al. 2025",
+}
+
+
 class Methods(NamedTuple):
     """Paragraphs, and the references that they cite, in order."""
 
@@ -171,9 +179,9 @@ def _contrastive(recipe: ContrastiveRecipe) -> str:
     if recipe.shuffle_pairs:
         return f"As a null, {recipe.name} was trained in the same way on wrong partners."
     layers = f"{recipe.hidden_layers} hidden layer{'s' * (recipe.hidden_layers != 1)}"
-    encoders = f"two ReLU networks ({layers} of {recipe.hidden_width} units)"
-    if not recipe.hidden_layers:
-        encoders = "two linear maps"
+    networks = f"ReLU networks ({layers} of {recipe.hidden_width} units)"
+    if recipe.hidden_layers == 0:
+        networks = "linear maps"
     length = f"{recipe.steps:,} steps at most" if recipe.steps else f"{recipe.epochs:,} epochs"
     similarity = SIMILARITIES[recipe.similarity]
     extras = [
@@ -188,7 +196,8 @@ def _contrastive(recipe: ContrastiveRecipe) -> str:
     temperature = "a learned temperature" if recipe.learn_temperature else "a fixed temperature"
     optimiser = {"adam": "Adam", "adamw": "AdamW"}[recipe.optimiser]
     return (
-        f"The recipe {recipe.name} trains {encoders} by the contrastive loss of Radford et al. 2021 on {similarity} with {temperature}, "
+        f"The recipe {recipe.name} trains two {networks}"
+        f" by {LOSSES[recipe.loss]} on {similarity} with {temperature}, "
         f"for {length} of {recipe.batch_size} cells ({optimiser}, learning rate "
         f"{recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}){with_extras}."
     )

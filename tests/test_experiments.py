@@ -14,6 +14,7 @@ from tiny_evidence import SEEDS, tiny_evidence
 from sharedim import configuration
 from sharedim.experiments.capacity import findings_of as of_capacity
 from sharedim.experiments.catalogue import EXPERIMENTS
+from sharedim.experiments.digit_labels import findings_of as of_labels
 from sharedim.experiments.gaussian_process import of_side
 from sharedim.experiments.gaussian_theory import of_conditionals, of_loss
 from sharedim.experiments.outcome import Finding
@@ -36,7 +37,7 @@ TINY = {
     "temperature": ([2, 3], ("digits",)),
     "similarities": ([2, 3], ("digits", "linear_k5")),
     "capacity": ([3], ()),
-    "samples": ([3, 6], ("pairs_1000", "pairs_2000", "both_0_5", "both_2_0", "first_2_0")),
+    "samples": ([3, 6], ("pairs_1000", "pairs_2000", "both_2", "first_16")),
     "two_stages": ([3, 6, 8], ()),
     "digits": ([3, 6], ()),
     "digit_labels": ([10], ()),
@@ -170,13 +171,13 @@ def test_unaligned_models_are_told_from_aligned_and_collapsed_ones(made_up, expe
 def answers_table() -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "pairs": [500, 2000, 20000, 5000, 5000],
-            "noise": ["none", "none", "none", "both", "first"],
-            "level": [0.0, 0.0, 0.0, 1.0, 2.0],
+            "pairs": [500, 2000, 20000, 5000, 5000, 5000, 5000],
+            "noise": ["both", "both", "both", "both", "both", "first", "none"],
+            "level": [1.0, 1.0, 1.0, 1.0, 4.0, 8.0, 0.0],
             "shared": 5,
-            "k_hat": [3.0, 5.0, 5.0, 4.0, np.nan],
-            "low": [2.0, 5.0, 5.0, 3.0, np.nan],
-            "high": [5.0, 5.0, 5.0, 5.0, np.nan],
+            "k_hat": [3.0, 5.0, 5.0, 5.0, 4.0, np.nan, 5.0],
+            "low": [2.0, 5.0, 5.0, 4.0, 3.0, np.nan, 5.0],
+            "high": [5.0, 5.0, 5.0, 5.0, 5.0, np.nan, 5.0],
         }
     )
 
@@ -185,9 +186,25 @@ def test_k_hat_is_held_against_the_truth_where_there_are_pairs_enough():
     assert [finding.agrees for finding in of_samples(answers_table())] == [True, True, True]
     wrong = answers_table()
     wrong.loc[1, ["k_hat", "low", "high"]] = 4
-    wrong.loc[3, "k_hat"] = 6
+    wrong.loc[4, "k_hat"] = 6
     assert [finding.agrees for finding in of_samples(wrong)] == [False, False, False]
-    assert "nothing shared with noise of 2 in first" in of_samples(wrong)[2].found
+    assert "nothing shared with noise of 8 in first" in of_samples(wrong)[2].found
+    # Noise that hides nothing has not been enough.
+    assert not of_samples(answers_table().assign(k_hat=5.0))[2].agrees
+
+
+def test_what_the_losses_make_of_labels_is_compared():
+    by = pd.DataFrame(
+        {
+            "accuracy": [0.9, 0.95, 0.8],
+            "fine_tuned": [0.95, 0.95, 0.9],
+            "effective_images": [60, 5, 60],
+        },
+        index=["two_sided", "label_given_image", "image_given_label"],
+    )
+    assert [finding.agrees for finding in of_labels(by, 900)] == [True, True, True]
+    worse = by.assign(accuracy=[0.97, 0.95, 0.8], effective_images=[4, 5, 60])
+    assert [finding.agrees for finding in of_labels(worse, 900)] == [False, False, False]
 
 
 def test_going_down_in_dimensions_has_to_keep_what_was_matched():

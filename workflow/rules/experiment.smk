@@ -83,6 +83,7 @@ rule write_experiment:
             "experiments/temperature.py",
             "experiments/two_stages.py",
             "figure_style.py",
+            "fine_tuning.py",
             "gaussian.py",
             "gaussian_pairs.py",
             "information.py",

@@ -10,7 +10,7 @@ from sharedim.conditional import ask
 from sharedim.experiments.evidence import DatasetEvidence, Evidence, TrainedModel
 from sharedim.experiments.outcome import Finding, Outcome
 from sharedim.experiments.panels import draw_curves
-from sharedim.figure_style import COLOURS, drawn
+from sharedim.figure_style import COLOURS, drawn, legend_below
 from sharedim.lengths import comparable
 from sharedim.representations import encoded_pair, similarity_of, temperature_of
 
@@ -88,7 +88,7 @@ def draw(
     with drawn(1, 3, 2.6) as (figure, axes):
         curves = {name: dataset.curve(recipe, metric) for metric, name in RECALL.items()}
         draw_curves(axes[0, 0], curves, "Recall, held out")
-        axes[0, 0].legend()
+        legend_below(figure, [axes[0, 0]])
         # The one in the middle.
         shown = int(np.argsort(correlations)[len(correlations) // 2])
         axes[0, 1].scatter(

@@ -215,6 +215,7 @@ def test_going_down_in_dimensions_has_to_keep_what_was_matched():
             "matching": [0.8, 0.79, 0.5],
             "training_seconds": [10.0, 10.0, 8.0],
             "search_seconds": [1.0, 0.5, 0.5],
+            "axes_needed": [np.nan, 9.0, np.nan],
             "dataset": "a",
         }
     )
@@ -222,6 +223,7 @@ def test_going_down_in_dimensions_has_to_keep_what_was_matched():
     assert components.agrees
     assert not retrained.agrees
     assert "50 % of search" in components.found
+    assert components.note.startswith("9 principal axes")
     assert "20 % of training" in retrained.found
 
 

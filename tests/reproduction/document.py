@@ -40,11 +40,12 @@ def rows_of(name: str, size: str) -> pd.DataFrame | None:
     files = configurations(name, size)
     if (folder / "real.yaml").exists():
         files.append("config/experiments/real.yaml")
-    ours = found["found"] + found["note"].map(lambda note: f" *{note}*" if note else "")
+    text = found.map(lambda value: str(value).replace("*", "\\*"))
+    ours = text["found"] + text["note"].map(lambda note: f" _{note}_" if note else "")
     return pd.DataFrame(
         {
-            "after": found["source"],
-            "expected": found["expected"],
+            "after": text["source"],
+            "expected": text["expected"],
             "ours": ours,
             "same?": found["agrees"],
             "command": f"`snakemake --cores all --configfile {' '.join(files)}`",

@@ -27,6 +27,11 @@ from sharedim.figure_style import REFERENCE, drawn
 # Share of its spread by which the estimate may differ from that of the coordinates themselves.
 NEAR = 0.35
 
+MIXED = (
+    "Rectified coordinates have a local dimension between 0 and k*, half of k* on average: an estimator of "
+    "local dimension has no k* to find."
+)
+
 
 def measure_nonlinear(evidence: Evidence) -> Outcome:
     """Compare the dimension with k* and with that of the shared coordinates, which are rectified."""
@@ -40,7 +45,7 @@ def measure_nonlinear(evidence: Evidence) -> Outcome:
     looked_at = min(full, key=shared)
     similar = similarities_at(looked_at, longest, LOOKED_AT)
     findings = [
-        *of_saturation(full, longest, "Figure 4 (a)"),
+        *of_saturation(full, longest, "Figure 4 (a)", why=MIXED),
         of_similarities(similar, "Figure 4 (b)"),
         *of_length_and_number(table, full),
     ]
@@ -103,8 +108,7 @@ def of_length_and_number(table: pd.DataFrame, full: list[DatasetEvidence]) -> li
             f"(within {100 * NEAR:.0f} %)",
             several(said),
             all(near),
-            "Rectified coordinates have a local dimension between 0 and k*, half of k* on average, so that "
-            "no estimator of local dimension gives k* for them.",
+            MIXED,
         ),
         Finding(
             "Figure 4 (a), pairs",

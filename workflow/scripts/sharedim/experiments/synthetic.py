@@ -51,8 +51,13 @@ def named(dataset: DatasetEvidence) -> str:
     return f"k* = {shared(dataset)}"
 
 
-def of_saturation(datasets: list[DatasetEvidence], recipe: str, source: str) -> list[Finding]:
-    """Say where matching and dimension saturate, held out, beside the truth."""
+def of_saturation(
+    datasets: list[DatasetEvidence], recipe: str, source: str, *, why: str = ""
+) -> list[Finding]:
+    """Say where matching and dimension saturate, held out, beside the truth.
+
+    ``why`` is what should be known of the dimension.
+    """
     saturation, estimates, matching, dimensions = {}, {}, [], []
     for own in datasets:
         k, row = shared(own), own.saturates(recipe, MATCHING)
@@ -82,6 +87,7 @@ def of_saturation(datasets: list[DatasetEvidence], recipe: str, source: str) -> 
             "pairs)",
             several(estimates),
             all(dimensions),
+            why,
         ),
     ]
 

@@ -24,7 +24,7 @@ from sharedim.experiments.synthetic import (
 )
 from sharedim.figure_style import REFERENCE, drawn
 
-# Share of its spread by which the estimate may differ from that of the coordinates themselves.
+# Share of the coordinates' own estimate by which the representations' may differ from it.
 NEAR = 0.35
 
 MIXED = (

@@ -17,6 +17,8 @@ LEARNED, FIXED, BOUNDED = "learned", "fixed", "bounded"
 FALLEN = 0.5
 # Matching that is lost without anybody minding.
 TIE = 0.01
+# Temperatures that are drawn, the same for every way.
+SHOWN = (1e-3, 2)
 
 
 def measure_temperature(evidence: Evidence) -> Outcome:
@@ -78,10 +80,10 @@ def draw(datasets: list[DatasetEvidence]) -> Figure:
                 for dim in own.dims:
                     course = own.course(way, "temperature", dim)
                     axis.plot(course.index, course, color=shades[dim], label=f"d = {dim}")
-                axis.set(title=f"{own.name}: {way}", xlabel="epoch", yscale="log")
+                axis.set(title=f"{own.name}: {way}", xlabel="epoch", yscale="log", ylim=SHOWN)
             row[0].set_ylabel("temperature")
             matched = {way: own.curve(way, MATCHING) for way in ways}
-            draw_curves(row[-1], matched, "Top-0.5 % matching, held out")
+            draw_curves(row[-1], matched, "Matching, held out")
             row[-1].legend()
             row[0].legend()
     return figure

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sharedim.canonical import PairedCovariance
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome, several
-from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, drawn
+from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, drawn, legend_below
 from sharedim.gaussian import exact_conditional, model_conditional, relative_error
 from sharedim.linear_models import errors_of_tilt, tilt_of, training_covariance
 
@@ -118,23 +118,22 @@ def of_conditionals(full: pd.DataFrame, loss: str) -> Finding:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw the relative errors at every rank, and the conditional variances."""
-    panels = {"cross": "Relative error of A", "spread": "Conditional variance over the exact"}
+    """Draw the relative errors at every rank, and the conditional variances, a row a dataset."""
+    panels = {
+        "cross": ("relative error of A", CONVERGED),
+        "spread": ("conditional variance over the exact", 1.0),
+    }
     datasets = list(table.groupby("dataset", sort=False))
-    with drawn(1, 2 * len(datasets), 2.6) as (figure, axes):
-        for place, (name, rows) in enumerate(datasets):
-            for axis, (quantity, title) in zip(
-                axes[0, 2 * place : 2 * place + 2], panels.items(), strict=True
-            ):
+    with drawn(len(datasets), 2, 0.6 + 1.9 * len(datasets)) as (figure, axes):
+        for row, (name, rows) in zip(axes, datasets, strict=True):
+            for axis, (quantity, (title, limit)) in zip(row, panels.items(), strict=True):
                 for number, (loss, own) in enumerate(rows.groupby("loss", sort=False)):
-                    axis.plot(
-                        own["dim"] + 0.1 * (number - 1), own[quantity], linestyle="none",
-                        color=COLOURS[number], marker=MARKERS[number], label=IN_WORDS[loss],
-                    )  # fmt: skip
-                limit = CONVERGED if quantity == "cross" else 1
+                    # Beside each other, not on top.
+                    rank = own["dim"] + 0.08 * (number - 1)
+                    look = {"color": COLOURS[number], "marker": MARKERS[number]}
+                    axis.plot(rank, own[quantity], linestyle="none", label=IN_WORDS[loss], **look)
                 axis.axhline(limit, **REFERENCE)
-                axis.set(title=f"{name}: {title}", xlabel="rank d")
-                if quantity == "cross":
-                    axis.set_yscale("log")
-        axes[0, 0].legend()
+                axis.set(title=f"{name}: {title}", xlabel="rank d", xticks=own["dim"].unique())
+            row[0].set_yscale("log")
+        legend_below(figure, axes.flat)
     return figure

@@ -26,6 +26,7 @@ from sharedim.experiments.temperature import of_fall
 from sharedim.experiments.two_stages import findings_of as of_stages
 from sharedim.experiments.two_stages import principal_axes
 from sharedim.figure_style import save
+from sharedim.variants import recipes_of
 
 CONFIGURATIONS = sorted((REPOSITORY / "config/experiments").glob("*.yaml"))
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
@@ -94,7 +95,7 @@ def test_configurations_of_experiments_can_be_run(path, size, tmp_path):
             (tmp_path / given).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / given).touch()
     assert configuration.datasets_of(config, tmp_path, tmp_path)
-    assert configuration.recipes_of(config)
+    assert recipes_of(config)
 
 
 def merged(first: dict, second: dict) -> dict:

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sharedim.configuration import recipes_of
 from sharedim.errors import InputError
 from sharedim.recipes import CCA, PAPER, RECIPES, TUNED, as_record, from_record
-from sharedim.variants import with_variants
+from sharedim.variants import recipes_of, with_variants
 
 
 def test_a_variant_differs_from_its_recipe_in_what_is_said_alone():

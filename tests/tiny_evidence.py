@@ -13,7 +13,7 @@ from sharedim import pair_options
 from sharedim.answer import conclude
 from sharedim.baselines import fit_linear_seeds
 from sharedim.checkpoints import block_header, complete_block, read_block, write_block
-from sharedim.configuration import coerce, recipes_of
+from sharedim.configuration import coerce
 from sharedim.experiments.evidence import FILES, Evidence
 from sharedim.files import write_json
 from sharedim.history import write_history
@@ -23,6 +23,7 @@ from sharedim.scoring import score_block
 from sharedim.splits import split_cells
 from sharedim.tables import read_table, write_table
 from sharedim.training import train_seeds
+from sharedim.variants import recipes_of
 
 PAIRS, TEST_PAIRS, SEEDS = 500, 150, 2
 # What makes training last no longer than it takes to see that it runs.

@@ -12,6 +12,7 @@ from snakemake.utils import validate
 from sharedim import configuration
 from sharedim.catalogue import BUILT_IN
 from sharedim.errors import InputError
+from sharedim.variants import recipes_of
 
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 
@@ -36,7 +37,7 @@ def complete_configuration():
         new_cells = configuration.new_cells_of(
             coerced, datasets, launch_directory(), Path.cwd()
         )
-        recipes = configuration.recipes_of(coerced)
+        recipes = recipes_of(coerced)
     except InputError as error:
         raise WorkflowError(
             f"{error}\nNothing was run. Every setting is explained in config/README.md; "

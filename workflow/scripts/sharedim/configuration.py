@@ -11,8 +11,6 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from sharedim import pair_options
 from sharedim.errors import InputError
-from sharedim.recipes import as_record
-from sharedim.variants import did_you_mean, with_variants
 
 # Seeds trained together; the same on every machine, so that paths do not depend on it.
 BLOCK_SEEDS = 25
@@ -244,24 +242,6 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
             dataset.pop("split_seed", None)
         datasets[name] = dataset
     return datasets
-
-
-def recipes_of(config: dict) -> dict[str, dict]:
-    """Return the recipes to compare, by name, as `sharedim.recipes.as_record` gives them.
-
-    Raises
-    ------
-    InputError
-        If one is neither built in nor a variant, or a variant is not well defined.
-    """
-    known = with_variants(config.get("variants") or {})
-    for name in config["recipes"]:
-        if name not in known:
-            raise InputError(
-                f"configuration: recipes: {did_you_mean(name, known)}recipes are "
-                f"{', '.join(known)}; others can be made with variants"
-            )
-    return {name: as_record(known[name]) for name in config["recipes"]}
 
 
 def new_cells_of(

@@ -9,7 +9,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from sharedim.errors import InputError
-from sharedim.recipes import RECIPES, Recipe
+from sharedim.recipes import RECIPES, Recipe, as_record
 
 
 def with_variants(variants: dict[str, dict]) -> dict[str, Recipe]:
@@ -39,6 +39,24 @@ def with_variants(variants: dict[str, dict]) -> dict[str, Recipe]:
         given = {field: value for field, value in own.items() if field != "of"}
         recipes[name] = _varied(recipes[own["of"]], name, given, where)
     return recipes
+
+
+def recipes_of(config: dict) -> dict[str, dict]:
+    """Return the recipes to compare, by name, as `sharedim.recipes.as_record` gives them.
+
+    Raises
+    ------
+    InputError
+        If one is neither built in nor a variant, or a variant is not well defined.
+    """
+    known = with_variants(config.get("variants") or {})
+    for name in config["recipes"]:
+        if name not in known:
+            raise InputError(
+                f"configuration: recipes: {did_you_mean(name, known)}recipes are "
+                f"{', '.join(known)}; others can be made with variants"
+            )
+    return {name: as_record(known[name]) for name in config["recipes"]}
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

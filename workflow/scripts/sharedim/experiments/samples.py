@@ -126,8 +126,11 @@ def draw(by_pairs: pd.DataFrame, by_noise: pd.DataFrame) -> Figure:
 
 def _draw_interval(axis: Axes, at: pd.Series, own: pd.DataFrame, place: int, label: str) -> None:
     k_hat = own["k_hat"].fillna(0)
-    # Where nothing is found there is no interval.
-    reach = [k_hat - own["low"].fillna(0), own["high"].fillna(0) - k_hat]
+    # Where nothing is found there is no interval, and a value may lie outside its own.
+    reach = [
+        (k_hat - own["low"].fillna(0)).clip(lower=0),
+        (own["high"] - k_hat).fillna(0).clip(lower=0),
+    ]
     axis.errorbar(
         at, k_hat, yerr=reach, color=COLOURS[place], marker=MARKERS[place], label=label, capsize=2
     )

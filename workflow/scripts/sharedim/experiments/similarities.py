@@ -46,21 +46,21 @@ def of_dataset(dataset: DatasetEvidence) -> list[Finding]:
             "estimated dimensions with cosine and inner product are nearly the same (within "
             f"{100 * ALIKE:.0f} %)",
             f"at d = {at}: {several({name: f'{value:.2f}' for name, value in dimension.items()})}",
-            abs(dimension[COSINE] - dimension[INNER]) <= ALIKE * dimension[INNER],
+            bool(abs(dimension[COSINE] - dimension[INNER]) <= ALIKE * dimension[INNER]),
         ),
         Finding(
             source,
             f"matching with {best.replace('_', ' ')} is at least that with {other.replace('_', ' ')} on "
             f"{whose} pairs (within {TIE})",
             "best over d: " + several({name: f"{value:.3f}" for name, value in matched.items()}),
-            matched[best] >= matched[other] - TIE,
+            bool(matched[best] >= matched[other] - TIE),
         ),
         Finding(
             f"Euclidean metric, {dataset.name}",
             "the negative squared distance, being the inner product but for norms that concentrate, matches "
             f"as well as it (within {TIE})",
             f"{matched[EUCLIDEAN]:.3f}, inner product {matched[INNER]:.3f}",
-            matched[EUCLIDEAN] >= matched[INNER] - TIE,
+            bool(matched[EUCLIDEAN] >= matched[INNER] - TIE),
         ),
     ]
 

@@ -126,7 +126,10 @@ def of_courses(dataset: DatasetEvidence, recipe: str) -> Finding:
         "towards 0 (below a tenth of its start)",
         f"dimension {dimension.iloc[-1]:.2f} after {dimension.index[-1]} epochs; temperature from "
         f"{temperature.iloc[0]:.2f} to {temperature.iloc[-1]:.3f}",
-        abs(dimension.iloc[-1] - k) <= CLOSE and temperature.iloc[-1] < 0.1 * temperature.iloc[0],
+        bool(
+            abs(dimension.iloc[-1] - k) <= CLOSE
+            and temperature.iloc[-1] < 0.1 * temperature.iloc[0]
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from sharedim.experiments.catalogue import EXPERIMENTS
 from sharedim.experiments.digit_labels import findings_of as of_labels
 from sharedim.experiments.gaussian_process import of_side
 from sharedim.experiments.gaussian_theory import of_conditionals, of_loss
+from sharedim.experiments.nonlinear import of_varying
 from sharedim.experiments.outcome import Finding
 from sharedim.experiments.page import render_experiment
 from sharedim.experiments.panels import pair_similarities
@@ -262,6 +263,13 @@ def test_an_error_has_to_fall_up_to_five_dimensions_and_no_further():
     rising = error.copy()
     rising.loc[3] = 0.7
     assert not of_side(rising, "x", 5).agrees
+
+
+def test_the_number_of_coordinates_that_vary_is_what_is_estimated():
+    found = {"k* = 2": pd.Series({0: 6.3, 1: 2.9, 2: 2.1}), "k* = 5": pd.Series({3: 3.8, 4: 4.7})}
+    assert of_varying(found).agrees
+    assert "2.10 where 2 vary" in of_varying(found).found
+    assert not of_varying(found | {"k* = 5": pd.Series({4: 5.2})}).agrees
 
 
 def test_findings_are_a_table():

@@ -110,7 +110,7 @@ def inside_of(wildcards):
         for ending in ("mtx", "tsv")
         for file in Path(path).glob(f"*.{ending}*")
     ]
-    return inside + [dataset[key] for key in ("annotations",) if key in dataset]
+    return inside + ([dataset["annotations"]] if "annotations" in dataset else [])
 
 
 def options_of(wildcards, names):

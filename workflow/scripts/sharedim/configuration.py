@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import re
 from pathlib import Path
 
 from jsonschema import Draft202012Validator, ValidationError
 
 from sharedim import pair_options
-from sharedim.errors import InputError
+from sharedim.errors import InputError, did_you_mean
 
 # Seeds trained together; the same on every machine, so that paths do not depend on it.
 BLOCK_SEEDS = 25
@@ -166,8 +165,7 @@ def _sentence(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         unknown = next(key for key in error.instance if key not in known)
-        close = difflib.get_close_matches(unknown, known, n=1)
-        hint = f"did you mean '{close[0]}'? " if close else ""
+        hint = did_you_mean(unknown, known)
         inside = f" in {where}" if where else ""
         return f"unknown key '{unknown}'{inside}; {hint}known keys are {', '.join(known)}"
     if where == "dims" and error.validator == "maximum":

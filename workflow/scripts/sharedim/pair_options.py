@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-
 import numpy as np
 
-from sharedim.errors import InputError
+from sharedim.errors import InputError, did_you_mean
 
 # Every kind knows these; noise is the standard deviation of what is added to each side.
 OF_EVERY_KIND = {"noise": [0, 0], "seed": 0}
@@ -67,8 +65,7 @@ def completed(where: str, given: dict) -> dict:
     known = OF_EVERY_KIND | DEFAULTS[kind]
     for key in given:
         if key != "kind" and key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean '{close[0]}'? " if close else ""
+            hint = did_you_mean(key, known)
             raise _refused(
                 where,
                 f"{key} is not for kind {kind}; {hint}its keys are {', '.join(sorted(known))}",

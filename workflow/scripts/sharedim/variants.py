@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from sharedim.errors import InputError
+from sharedim.errors import InputError, did_you_mean
 from sharedim.recipes import RECIPES, Recipe, as_record
 
 
@@ -33,7 +32,7 @@ def with_variants(variants: dict[str, dict]) -> dict[str, Recipe]:
             raise InputError(f"{where}: a built-in recipe has this name; choose another")
         if own["of"] not in recipes:
             raise InputError(
-                f"{where}: of: {did_you_mean(own['of'], recipes)}a variant is of one that is built "
+                f"{where}: of: {_unknown(own['of'], recipes)}a variant is of one that is built "
                 f"in or stands before it: {', '.join(recipes)}"
             )
         given = {field: value for field, value in own.items() if field != "of"}
@@ -53,16 +52,14 @@ def recipes_of(config: dict) -> dict[str, dict]:
     for name in config["recipes"]:
         if name not in known:
             raise InputError(
-                f"configuration: recipes: {did_you_mean(name, known)}recipes are "
+                f"configuration: recipes: {_unknown(name, known)}recipes are "
                 f"{', '.join(known)}; others can be made with variants"
             )
     return {name: as_record(known[name]) for name in config["recipes"]}
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return what a message says of a name that is not known, up to what is."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"'{name}' is not known; " + (f"did you mean '{close[0]}'? " if close else "")
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f"'{name}' is not known; {did_you_mean(name, known)}"
 
 
 def _varied(recipe: Recipe, name: str, given: dict[str, Any], where: str) -> Recipe:
@@ -71,8 +68,7 @@ def _varied(recipe: Recipe, name: str, given: dict[str, Any], where: str) -> Rec
     for field, value in list(given.items()):
         if field not in known:
             raise InputError(
-                f"{where}: {did_you_mean(field, known)}fields of {recipe.name} are "
-                f"{', '.join(known)}"
+                f"{where}: {_unknown(field, known)}fields of {recipe.name} are {', '.join(known)}"
             )
         given[field] = value = _number(value, hints[field])
         if not _fits(value, hints[field]):

@@ -194,8 +194,3 @@ class Evidence:
     def of_truth(self, kind: str) -> list[DatasetEvidence]:
         """Return the simulated datasets of a kind."""
         return [own for own in self.datasets.values() if own.truth.get("kind") == kind]
-
-    @property
-    def real(self) -> list[DatasetEvidence]:
-        """The datasets whose truth nobody knows."""
-        return [own for own in self.datasets.values() if not own.truth]

@@ -170,21 +170,14 @@ def draw(
         draw_similarities(
             axes[0, 2], *similar, f"Similarities, {named(looked_at)}, d = {LOOKED_AT}"
         )
-        lengths = {
-            named(own): own.curve(name, DIMENSION) for own in datasets for name in [recipe]
-        } | {
-            f"{named(own)}, {own.recipe(name)['epochs']} epochs": own.curve(name, DIMENSION)
-            for own in datasets
-            for name in own.recipes
-            if name != recipe
-        }
-        draw_curves(axes[1, 0], lengths, "Dimension and length of training")
-        matching = {
-            f"{named(own)}, {own.recipe(name)['epochs']} epochs": own.curve(name, MATCHING)
-            for own in datasets
-            for name in own.recipes
-        }
-        draw_curves(axes[1, 1], matching, "Top-1 matching")
+        titles = {DIMENSION: "Dimension and length of training", MATCHING: "Top-1 matching"}
+        for axis, (metric, title) in zip(axes[1], titles.items(), strict=False):
+            lengths = {
+                f"{named(own)}, {own.recipe(name)['epochs']} epochs": own.curve(name, metric)
+                for own in datasets
+                for name in own.recipes
+            }
+            draw_curves(axis, lengths, title)
         longest = table[table["epochs"] == table["epochs"].max()]
         for k, rows in longest.groupby("shared"):
             rows = rows.sort_values("pairs")

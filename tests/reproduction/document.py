@@ -1,4 +1,4 @@
-"""docs/reproduction.md, from what the experiments wrote."""
+"""docs/reproduction.md, and docs/reproduction.tsv, which keeps what every experiment found."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from pathlib import Path
 import pandas as pd
 
 from sharedim.experiments.catalogue import EXPERIMENTS
-from sharedim.files import read_json, replacing
-from sharedim.tables import read_table
+from sharedim.files import replacing
+from sharedim.tables import read_table, write_table
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIZES = ("quick", "paper")
 TEMPLATE = Path(__file__).with_name("reproduction.md.in")
 DOCUMENT = REPOSITORY / "docs" / "reproduction.md"
-COLUMNS = ["after", "expected", "ours", "same?", "command", "time", "device"]
-
-
-def folder_of(name: str, size: str) -> Path:
-    """Return where an experiment is run."""
-    return REPOSITORY / "results" / "reproduction" / size / name
+# Findings of runs on any machine, so that running one experiment leaves what others found.
+FINDINGS = REPOSITORY / "docs" / "reproduction.tsv"
+# Their features have to be computed elsewhere first.
+NOT_HERE = ("imagenetv2", "yfcc")
 
 
 def configurations(name: str, size: str) -> list[str]:
@@ -29,18 +27,49 @@ def configurations(name: str, size: str) -> list[str]:
     return own if size == "quick" else [*own, f"config/experiments/paper/{name}.yaml"]
 
 
-def rows_of(name: str, size: str) -> pd.DataFrame | None:
-    """Return what an experiment found, one row a finding; None where it has not run."""
-    folder = folder_of(name, size)
-    own = folder / "results" / "experiments" / name / size
-    if not (folder / "run.json").exists():
-        return None
-    found = read_table(own / "findings.tsv").fillna("")
-    run = read_json(folder / "run.json")
-    files = configurations(name, size)
-    if (folder / "real.yaml").exists():
-        files.append("config/experiments/real.yaml")
-    text = found.map(lambda value: str(value).replace("*", "\\*"))
+def command_of(files: list[str]) -> str:
+    """Return what a person types to run some configurations."""
+    return f"snakemake --cores all --configfile {' '.join(files)}"
+
+
+def recorded(name: str, size: str) -> pd.DataFrame:
+    """Return what is kept of an experiment in a size, one row a finding; none where it has not run."""
+    if not FINDINGS.exists():
+        return pd.DataFrame()
+    table = read_table(FINDINGS)
+    return table[(table["experiment"] == name) & (table["size"] == size)]
+
+
+def record(name: str, size: str, found: pd.DataFrame, run: dict[str, object]) -> None:
+    """Keep what an experiment found, in place of what it found before.
+
+    Parameters
+    ----------
+    name, size : str
+    found : DataFrame
+        As ``findings.tsv``.
+    run : dict
+        ``command``, ``seconds`` and ``cores``.
+    """
+    own = found.assign(experiment=name, size=size, **run)
+    table = own
+    if FINDINGS.exists():
+        kept = read_table(FINDINGS)
+        kept = kept[(kept["experiment"] != name) | (kept["size"] != size)]
+        table = pd.concat([kept, own], ignore_index=True)
+    # In the order of the document, so that a change is seen where it is.
+    place = table["experiment"].map({known: at for at, known in enumerate(EXPERIMENTS)})
+    table = table.assign(place=place, larger=table["size"].map(SIZES.index))
+    table = table.sort_values(["larger", "place"], kind="stable").drop(columns=["larger", "place"])
+    write_table(FINDINGS, table)
+
+
+def rows_of(name: str, size: str) -> pd.DataFrame:
+    """Return the findings of an experiment as they stand in the document."""
+    found = recorded(name, size).fillna("")
+    if found.empty:
+        return found
+    text = found[["source", "expected", "found", "note"]].map(lambda cell: cell.replace("*", "\\*"))
     ours = text["found"] + text["note"].map(lambda note: f" _{note}_" if note else "")
     return pd.DataFrame(
         {
@@ -48,10 +77,37 @@ def rows_of(name: str, size: str) -> pd.DataFrame | None:
             "expected": text["expected"],
             "ours": ours,
             "same?": found["agrees"],
-            "command": f"`snakemake --cores all --configfile {' '.join(files)}`",
-            "time": f"{run['seconds'] / 60:.1f} min",
-            "device": f"{', '.join(found['device'].unique())}, {run['cores']} cores",
+            "command": found["command"].map("`{}`".format),
+            "time": (found["seconds"] / 60).map("{:.1f} min".format),
+            "device": found["device"] + found["cores"].map(", {} cores".format),
         }
+    )
+
+
+def outcome_of(name: str, size: str) -> str:
+    """Say in a few words what became of an experiment in a size."""
+    found = recorded(name, size)
+    if len(found):
+        return f"{(found['agrees'] == 'yes').sum()} of {len(found)} as expected"
+    if not (REPOSITORY / configurations(name, size)[-1]).exists():
+        return "has one size"
+    needed = ["features that are computed elsewhere"] * (name in NOT_HERE)
+    needed += ["a GPU"] * (size == "paper")
+    return f"not run yet{': it needs ' * bool(needed)}{' and '.join(needed)}"
+
+
+def overview() -> pd.DataFrame:
+    """Return every experiment beside what it is after and what became of it."""
+    return pd.DataFrame(
+        [
+            {
+                "after": experiment.source,
+                "experiment": experiment.title,
+                **{f"{size} size": outcome_of(name, size) for size in SIZES},
+                "command": f"`{command_of(configurations(name, 'quick'))}`",
+            }
+            for name, experiment in EXPERIMENTS.items()
+        ]
     )
 
 
@@ -65,18 +121,25 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def write_document() -> None:
-    """Write the document from all experiments that have run."""
+    """Write the document from what is kept of all experiments."""
     sections, agreeing, findings = [], 0, 0
     for size in SIZES:
         for name, experiment in EXPERIMENTS.items():
             rows = rows_of(name, size)
-            if rows is None:
+            if rows.empty:
                 continue
             agreeing, findings = agreeing + (rows["same?"] == "yes").sum(), findings + len(rows)
             sections.append(
-                f"## {experiment.title} ({size})\n\n{experiment.question}\n\n{markdown(rows[COLUMNS])}\n"
+                f"## {experiment.title} ({size})\n\n{experiment.question} After {experiment.source}.\n\n"
+                f"{markdown(rows)}\n"
             )
     text = TEMPLATE.read_text(encoding="utf-8")
-    text = text.replace("{{agreeing}}", str(agreeing)).replace("{{findings}}", str(findings))
+    for key, value in {
+        "overview": markdown(overview()),
+        "agreeing": str(agreeing),
+        "findings": str(findings),
+        "sections": "\n".join(sections),
+    }.items():
+        text = text.replace(f"{{{{{key}}}}}", value)
     with replacing(DOCUMENT) as temporary:
-        temporary.write_text(text.replace("{{sections}}", "\n".join(sections)), encoding="utf-8")
+        temporary.write_text(text.rstrip("\n") + "\n", encoding="utf-8")

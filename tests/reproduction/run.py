@@ -3,16 +3,15 @@
     python tests/reproduction/run.py [--size quick|paper] [--measure] [NAME ...]
 
 Each runs as a person would run it, from nothing, in results/reproduction/<size>/<name>, where its pages
-stay; those that have run before and are not named keep what they found. With --measure they are measured
-anew on the models that are there; the time that is told stays that of the whole run. Real cells are added where
-the file lies beside the checkout.
+stay; what others found before stays in the document. With --measure they are measured anew on the models
+that are there; the time that is told stays that of the whole run. Where the file of real cells lies beside
+the checkout, it is read in place of a download, and added to experiments that can have it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -20,44 +19,70 @@ import time
 from pathlib import Path
 
 import yaml
-from document import REPOSITORY, SIZES, configurations, folder_of, write_document
+from document import (
+    NOT_HERE,
+    REPOSITORY,
+    SIZES,
+    command_of,
+    configurations,
+    record,
+    recorded,
+    write_document,
+)
 
-from sharedim.files import write_json
+from sharedim.tables import read_table
 
 REAL = REPOSITORY.parent / "shared" / "data" / "pbmc10k_protein_v3_4000genes.h5mu"
-# To these config/experiments/real.yaml adds cells; they cannot be simulated.
+# To these it adds cells; they cannot be simulated.
+REAL_CONFIGURATION = "config/experiments/real.yaml"
 WITH_REAL_CELLS = ("temperature", "similarities")
-# Their features have to be computed elsewhere first.
-NOT_HERE = ("imagenetv2", "yfcc")
 
 
-def command(name: str, size: str, folder: Path) -> list[str]:
-    """Return the command that runs an experiment, with the real cells that are there."""
+def files_of(name: str, size: str) -> list[str]:
+    """Return the configurations of an experiment with the real cells that are there."""
     files = configurations(name, size)
-    if name in WITH_REAL_CELLS and REAL.exists():
-        real = folder / "real.yaml"
-        real.parent.mkdir(parents=True, exist_ok=True)
-        real.write_text(yaml.safe_dump({"datasets": {"pbmc10k": {"h5mu": str(REAL)}}}))
-        files.append(str(real))
-    snakemake = str(Path(sys.executable).with_name("snakemake"))
-    asked = ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
-    return [snakemake, "--cores", "all", *asked, "--configfile", *files]
+    return [*files, REAL_CONFIGURATION] if name in WITH_REAL_CELLS and REAL.exists() else files
+
+
+def from_the_file(path: Path, folder: Path) -> Path:
+    """Return a configuration, or a copy in which what would be downloaded is the file that is there."""
+    config = yaml.safe_load(path.read_text())
+    given = config.get("datasets", {}).values()
+    downloaded = [own for own in given if own.get("dataset") == "pbmc10k"]
+    if not (downloaded and REAL.exists()):
+        return path
+    for own in downloaded:
+        del own["dataset"]
+        own["h5mu"] = str(REAL)
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / path.name
+    copy.write_text(yaml.safe_dump(config))
+    return copy
 
 
 def run(name: str, size: str, *, measure: bool) -> bool:
-    """Run an experiment from nothing and keep how long it took; say whether it came to its end."""
-    folder = folder_of(name, size)
+    """Run an experiment from nothing, or measure it anew, and keep what it found; say whether it ended well."""
+    folder = REPOSITORY / "results" / "reproduction" / size / name
+    before = recorded(name, size)
     if not measure:
         shutil.rmtree(folder, ignore_errors=True)
+    files = files_of(name, size)
+    given = [str(from_the_file(REPOSITORY / path, folder)) for path in files]
+    asked = [str(Path(sys.executable).with_name("snakemake")), "--cores", "all"]
+    asked += ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
+    asked += ["--configfile", *given]
     # However the code has changed since, only the measuring is done again.
-    again = ["--rerun-triggers", "mtime", "--forcerun", "write_experiment"] if measure else []
+    asked += ["--rerun-triggers", "mtime", "--forcerun", "write_experiment"] if measure else []
     began = time.monotonic()
-    asked = [*command(name, size, folder), *again]
-    ended = subprocess.run(asked, cwd=REPOSITORY, check=False).returncode == 0
-    if ended and not measure:
-        taken = {"seconds": time.monotonic() - began, "cores": os.cpu_count()}
-        write_json(folder / "run.json", taken | {"machine": platform.machine()})
-    return ended
+    if subprocess.run(asked, cwd=REPOSITORY, check=False).returncode != 0:
+        return False
+    took = {"seconds": time.monotonic() - began, "cores": os.cpu_count()}
+    if measure and len(before):
+        took = {key: before[key].iloc[0] for key in took}
+    found = read_table(folder / "results" / "experiments" / name / size / "findings.tsv")
+    record(name, size, found, {"command": command_of(files), **took})
+    write_document()
+    return True
 
 
 def main() -> None:
@@ -75,7 +100,6 @@ def main() -> None:
     failed = [
         name for name in given.names or known if not run(name, given.size, measure=given.measure)
     ]
-    write_document()
     if failed:
         sys.exit(f"did not come to an end: {', '.join(failed)}")
 

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sharedim.dimension import intrinsic_dimensions
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome, several
-from sharedim.experiments.panels import draw_curves, draw_similarities
+from sharedim.experiments.panels import draw_curves, draw_representations, draw_similarities
 from sharedim.experiments.synthetic import (
     DIMENSION,
     LOOKED_AT,
     MATCHING,
     curves_of,
     draw_against_d,
+    draw_training,
     named,
     of_saturation,
     of_similarities,
+    of_temperature_course,
     shared,
     similarities_at,
 )
-from sharedim.figure_style import REFERENCE, drawn
+from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, drawn
 
 # How far the estimate may be from the number of coordinates that vary.
 NEAR = 0.8
@@ -45,14 +48,16 @@ def measure_nonlinear(evidence: Evidence) -> Outcome:
     table = estimates(datasets)
     looked_at = min(full, key=shared)
     similar = similarities_at(looked_at, longest, LOOKED_AT)
+    varying = {named(own): by_varying(own, longest) for own in full}
     findings = [
         *of_saturation(full, longest, "Figure 4 (a)", why=MIXED),
         of_similarities(similar, "Figure 4 (b)"),
-        of_varying({named(own): by_varying(own, longest) for own in full}),
+        of_temperature_course(looked_at, longest, "Figure 4 (b)"),
+        of_varying(varying),
         *of_length_and_number(table, full),
     ]
     numbers = pd.concat([curves_of(full, longest), table], ignore_index=True)
-    return Outcome(findings, numbers, draw(full, longest, table, similar, looked_at))
+    return Outcome(findings, numbers, draw(full, longest, table, similar, varying))
 
 
 def estimates(datasets: list[DatasetEvidence]) -> pd.DataFrame:
@@ -162,32 +167,48 @@ def draw(
     recipe: str,
     table: pd.DataFrame,
     similar: tuple[np.ndarray, np.ndarray],
-    looked_at: DatasetEvidence,
+    varying: dict[str, pd.Series],
 ) -> Figure:
-    """Draw the curves, the similarities, and the estimates against length and number of pairs."""
-    with drawn(2, 3, 4.6) as (figure, axes):
+    """Draw the curves, what the estimates depend on, and, for d = 3, training."""
+    looked_at = min(datasets, key=shared)
+    where = f"{named(looked_at)}, d = {LOOKED_AT}"
+    with drawn(3, 4, 6.9) as (figure, axes):
         draw_against_d(axes[0], datasets, recipe)
-        draw_similarities(
-            axes[0, 2], *similar, f"Similarities, {named(looked_at)}, d = {LOOKED_AT}"
-        )
-        titles = {DIMENSION: "Dimension and length of training", MATCHING: "Top-1 matching"}
-        for axis, (metric, title) in zip(axes[1], titles.items(), strict=False):
-            lengths = {
-                f"{named(own)}, {own.recipe(name)['epochs']} epochs": own.curve(name, metric)
-                for own in datasets
-                for name in own.recipes
-            }
-            draw_curves(axis, lengths, title)
-        longest = table[table["epochs"] == table["epochs"].max()]
-        for k, rows in longest.groupby("shared"):
-            rows = rows.sort_values("pairs")
-            [line] = axes[1, 2].plot(rows["pairs"], rows["estimate"], marker="o", label=f"k* = {k}")
-            axes[1, 2].plot(
-                rows["pairs"], rows["coordinates"], color=line.get_color(), linestyle="--",
-                label=f"k* = {k}, coordinates",
-            )  # fmt: skip
-            axes[1, 2].axhline(k, **REFERENCE)
-        axes[1, 2].set(title="Dimension and pairs", xlabel="pairs", xscale="log")
-        for axis in axes.flat:
+        draw_similarities(axes[0, 2], *similar, f"Similarities, {where}")
+        model = next(iter(looked_at.trained(recipe, LOOKED_AT)))
+        draw_representations(axes[0, 3], looked_at.held_out(model), f"Representations, {where}")
+        _draw_lengths(axes[1, :2], datasets)
+        _draw_pairs(axes[1, 2], table[table["epochs"] == table["epochs"].max()])
+        for place, (name, own) in enumerate(varying.items()):
+            look = {"color": COLOURS[place], "marker": MARKERS[place]}
+            axes[1, 3].plot(own.index, own, label=name, **look)
+        axes[1, 3].axline((0, 0), slope=1, **REFERENCE)
+        axes[1, 3].set(title="Dimension", xlabel="coordinates that vary")
+        draw_training(axes[2], looked_at, recipe)
+        for axis in axes[:2].flat:
             axis.legend()
     return figure
+
+
+def _draw_lengths(axes: np.ndarray, datasets: list[DatasetEvidence]) -> None:
+    """Draw dimension and matching against d for every length of training, into two panels."""
+    titles = {DIMENSION: "Dimension, held out", MATCHING: "Top-1 matching, held out"}
+    for axis, (metric, title) in zip(axes, titles.items(), strict=True):
+        lengths = {
+            f"{named(own)}, {own.recipe(name)['epochs']} epochs": own.curve(name, metric)
+            for own in datasets
+            for name in own.recipes
+        }
+        draw_curves(axis, lengths, title)
+
+
+def _draw_pairs(axis: Axes, table: pd.DataFrame) -> None:
+    """Draw the dimension of representations and of coordinates against the number of pairs."""
+    for k, rows in table.groupby("shared"):
+        rows = rows.sort_values("pairs")
+        [line] = axis.plot(rows["pairs"], rows["estimate"], marker="o", label=f"k* = {k}")
+        colour = line.get_color()
+        label = f"k* = {k}, coordinates"
+        axis.plot(rows["pairs"], rows["coordinates"], color=colour, linestyle="--", label=label)
+        axis.axhline(k, **REFERENCE)
+    axis.set(title="Dimension", xlabel="pairs", xscale="log")

@@ -47,6 +47,7 @@ def render_experiment(
     return render(
         "experiment.html.j2",
         title=experiment.title,
+        source=experiment.source,
         question=experiment.question,
         findings=outcome.findings,
         agreeing=sum(finding.agrees for finding in outcome.findings),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patches import Circle
 
 from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, count_on
 
@@ -48,6 +49,23 @@ def draw_similarities(axis: Axes, true: np.ndarray, false: np.ndarray, title: st
         axis.hist(values, edges, weights=weights, alpha=0.6, color=colour, label=name)
     axis.axvline(1, **REFERENCE)
     axis.set(title=title, xlabel="similarity", ylabel="share of pairs")
+
+
+def draw_representations(axis: Axes, pair: tuple[np.ndarray, np.ndarray], title: str) -> None:
+    """Draw representations of both modalities, seen along their least wide direction.
+
+    The circle is the unit sphere's outline.
+    """
+    together = np.concatenate(pair)
+    # Not centred: the sphere is around 0.
+    _, _, directions = np.linalg.svd(together, full_matrices=False)
+    for side, name, colour in zip(pair, ("first", "second"), COLOURS, strict=False):
+        seen = side @ directions[:2].T
+        axis.scatter(
+            *seen.T, s=1, color=colour, alpha=0.4, linewidths=0, label=name, rasterized=True
+        )
+    axis.add_patch(Circle((0, 0), 1, fill=False, **REFERENCE))
+    axis.set(title=title, aspect="equal", xlabel="first principal direction", ylabel="second")
 
 
 def pair_similarities(f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

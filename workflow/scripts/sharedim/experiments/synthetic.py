@@ -11,11 +11,12 @@ from sharedim.experiments.outcome import Finding, Outcome, several
 from sharedim.experiments.panels import (
     draw_courses,
     draw_curves,
+    draw_representations,
     draw_similarities,
     pair_similarities,
     tidy,
 )
-from sharedim.figure_style import COLOURS, REFERENCE, drawn
+from sharedim.figure_style import REFERENCE, drawn
 
 MATCHING = "match_recall1_rna_to_prot"
 # The paper's estimate, the mean of the pointwise ones, and their harmonic mean, which is less biased.
@@ -35,7 +36,8 @@ def measure_synthetic(evidence: Evidence) -> Outcome:
     findings = [
         *of_saturation(datasets, recipe, "Figure 3 (a)"),
         of_similarities(similar, "Figures 2 and 3 (b)"),
-        of_courses(looked_at, recipe),
+        of_dimension_course(looked_at, recipe),
+        of_temperature_course(looked_at, recipe, "Figures 2 and 3 (b)"),
     ]
     numbers = curves_of(datasets, recipe)
     return Outcome(findings, numbers, draw(datasets, looked_at, recipe, similar))
@@ -115,21 +117,25 @@ def of_similarities(similar: tuple[np.ndarray, np.ndarray], source: str) -> Find
     )
 
 
-def of_courses(dataset: DatasetEvidence, recipe: str) -> Finding:
-    """Say whether the dimension settles at k* rather than d, and the temperature falls."""
-    dimension = dataset.course(recipe, "id_rna", LOOKED_AT)
-    temperature = dataset.course(recipe, "temperature", LOOKED_AT)
-    k = shared(dataset)
+def of_dimension_course(dataset: DatasetEvidence, recipe: str) -> Finding:
+    """Say whether the dimension settles at k* rather than at d."""
+    dimension, k = dataset.course(recipe, "id_rna", LOOKED_AT), shared(dataset)
     return Finding(
         "Figure 2",
-        f"along training at d = {LOOKED_AT} the dimension settles at k* = {k} and the temperature falls "
-        "towards 0 (below a tenth of its start)",
-        f"dimension {dimension.iloc[-1]:.2f} after {dimension.index[-1]} epochs; temperature from "
-        f"{temperature.iloc[0]:.2f} to {temperature.iloc[-1]:.3f}",
-        bool(
-            abs(dimension.iloc[-1] - k) <= CLOSE
-            and temperature.iloc[-1] < 0.1 * temperature.iloc[0]
-        ),
+        f"along training at d = {LOOKED_AT} the dimension settles at k* = {k} (within {CLOSE})",
+        f"dimension {dimension.iloc[-1]:.2f} after {dimension.index[-1]} epochs",
+        bool(abs(dimension.iloc[-1] - k) <= CLOSE),
+    )
+
+
+def of_temperature_course(dataset: DatasetEvidence, recipe: str, source: str) -> Finding:
+    """Say whether the temperature falls."""
+    temperature = dataset.course(recipe, "temperature", LOOKED_AT)
+    return Finding(
+        source,
+        f"along training at d = {LOOKED_AT} the temperature falls towards 0 (below a tenth of its start)",
+        f"{named(dataset)}: from {temperature.iloc[0]:.2f} to {temperature.iloc[-1]:.3f}",
+        bool(temperature.iloc[-1] < 0.1 * temperature.iloc[0]),
     )
 
 
@@ -160,44 +166,42 @@ def draw_against_d(axes: np.ndarray, datasets: list[DatasetEvidence], recipe: st
         axes[1].axhline(shared(own), **REFERENCE)
 
 
+def draw_training(axes: np.ndarray, dataset: DatasetEvidence, recipe: str) -> None:
+    """Draw dimension, spread of norms, temperature and distance of partners along training."""
+    sides = {"first": "rna", "second": "prot"}
+    for axis, quantity, title in (
+        (axes[0], "id", "Intrinsic dimension"),
+        (axes[1], "norm_spread", "Spread of norms"),
+    ):
+        courses = {
+            name: dataset.course(recipe, f"{quantity}_{side}", LOOKED_AT)
+            for name, side in sides.items()
+        }
+        draw_courses(axis, courses, title)
+        axis.legend()
+    axes[0].axhline(shared(dataset), **REFERENCE)
+    for axis, quantity, title in (
+        (axes[2], "temperature", "Temperature"),
+        (axes[3], "alignment", "Squared distance of partners"),
+    ):
+        draw_courses(axis, {title: dataset.course(recipe, quantity, LOOKED_AT)}, title)
+        axis.set_yscale("log")
+
+
 def draw(
     datasets: list[DatasetEvidence],
     looked_at: DatasetEvidence,
     recipe: str,
     similar: tuple[np.ndarray, np.ndarray],
 ) -> Figure:
-    """Draw curves, similarities, courses and, for d = 3, the representations themselves."""
+    """Draw curves and, for d = 3, similarities, representations and their course in training."""
     where = f"{named(looked_at)}, d = {LOOKED_AT}"
-    with drawn(2, 3, 4.6) as (figure, axes):
+    with drawn(2, 4, 4.6) as (figure, axes):
         draw_against_d(axes[0], datasets, recipe)
         draw_similarities(axes[0, 2], *similar, f"Similarities, {where}")
-        courses = {
-            "first": looked_at.course(recipe, "id_rna", LOOKED_AT),
-            "second": looked_at.course(recipe, "id_prot", LOOKED_AT),
-        }
-        draw_courses(axes[1, 0], courses, f"Intrinsic dimension, {where}")
-        axes[1, 0].axhline(shared(looked_at), **REFERENCE)
-        temperature = {"temperature": looked_at.course(recipe, "temperature", LOOKED_AT)}
-        draw_courses(axes[1, 1], temperature, f"Temperature, {where}")
-        axes[1, 1].set_yscale("log")
-        _scatter(axes[1, 2], looked_at, recipe)
-        for axis in axes.flat[:4]:
+        model = next(iter(looked_at.trained(recipe, LOOKED_AT)))
+        draw_representations(axes[0, 3], looked_at.held_out(model), f"Representations, {where}")
+        draw_training(axes[1], looked_at, recipe)
+        for axis in axes[0]:
             axis.legend()
     return figure
-
-
-def _scatter(axis: object, dataset: DatasetEvidence, recipe: str) -> None:
-    """Draw held-out representations of both modalities, seen along their least wide direction."""
-    model = next(iter(dataset.trained(recipe, LOOKED_AT)))
-    pair = dataset.held_out(model)
-    # The two widest directions of both together show the disc or sphere that they lie on.
-    together = np.concatenate(pair)
-    _, _, axes = np.linalg.svd(together - together.mean(axis=0), full_matrices=False)
-    for side, name, colour in zip(pair, ("first", "second"), COLOURS, strict=False):
-        seen = side @ axes[:2].T
-        axis.scatter(
-            *seen.T, s=1, color=colour, alpha=0.4, linewidths=0, label=name, rasterized=True
-        )
-    axis.set(title=f"Representations, d = {LOOKED_AT}", aspect="equal")
-    axis.set(xlabel="first principal direction", ylabel="second")
-    axis.legend(markerscale=5)

@@ -1,4 +1,4 @@
-"""Two stages: train once at a large d, read k-hat off it, and go down to k-hat + 1."""
+"""Two stages: train once at a large d, read k-hat off it, and go down to k-hat, or to k-hat + 1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sharedim.representations import encoded_pair
 from sharedim.retrieval import search
 from sharedim.training import train_seeds
 
-WAYS = {"large": "large d", "components": "its principal axes", "retrained": "trained anew"}
+WAYS = {"large": "as trained", "components": "its principal axes", "retrained": "trained anew"}
 # Of the matching at the large d that should be kept.
 KEPT = 0.9
 # Epochs that are timed, and times that a thing is done to time it.
@@ -27,7 +27,7 @@ TIMED_EPOCHS, REPEATS = 3, 3
 
 
 def measure_two_stages(evidence: Evidence) -> Outcome:
-    """Compare the large d with its own principal axes and with training anew, at k-hat + 1."""
+    """Compare the large d with its own principal axes and with training anew, at k-hat and at k-hat + 1."""
     tables = [compare(own) for own in evidence.datasets.values()]
     findings = [finding for table in tables for finding in findings_of(table)]
     numbers = pd.concat(tables, ignore_index=True)
@@ -35,48 +35,44 @@ def measure_two_stages(evidence: Evidence) -> Outcome:
 
 
 def compare(dataset: DatasetEvidence) -> pd.DataFrame:
-    """Return matching, seconds and numbers stored of every way, means over the seeds."""
+    """Return matching, seconds and numbers stored of every way and d, means over the seeds."""
     recipe, large = dataset.recipes[0], dataset.dims[-1]
     k_hat = round(dataset.curve(recipe, HARMONIC)["mean"].loc[large])
     # Representations lie near a sphere, which takes one coordinate more than it has dimensions.
-    small = next(d for d in dataset.dims if d > k_hat)
-    rows = []
-    for model in dataset.trained(recipe, large):
-        rows += _rows_of(dataset, model, small)
-    rows += [
+    smaller = [dim for dim in dataset.dims[:-1] if dim in (k_hat, k_hat + 1)]
+    # Where the grid has neither, as near as it comes.
+    smaller = smaller or [min(dataset.dims[:-1], key=lambda dim: abs(dim - k_hat))]
+    rows = [
         row
-        for model in dataset.trained(recipe, small)
-        for row in _rows_of(dataset, model, small)
-        if row["way"] == "large"
+        for model in dataset.trained(recipe, large)
+        for row in _of_large(dataset, model, smaller)
     ]
+    for dim in smaller:
+        rows += [
+            _row("retrained", dataset.held_out(model)) for model in dataset.trained(recipe, dim)
+        ]
     table = pd.DataFrame(rows)
-    table.loc[(table["way"] == "large") & (table["dim"] == small), "way"] = "retrained"
-    table = table.groupby("way", sort=False).mean(numeric_only=True).reset_index()
-    table["training_seconds"] = table["dim"].map(
-        {dim: seconds_of_training(dataset, recipe, dim) for dim in (large, small)}
-    )
+    table = table.groupby(["way", "dim"], sort=False).mean(numeric_only=True).reset_index()
     # Principal axes need the large model trained.
-    trained_large = table["way"] != "retrained"
-    table.loc[trained_large, "training_seconds"] = table.loc[
-        table["way"] == "large", "training_seconds"
-    ].item()
-    return table.assign(dataset=dataset.name, k_hat=k_hat)
+    trained = table["dim"].where(table["way"] == "retrained", large)
+    took = {dim: seconds_of_training(dataset, recipe, dim) for dim in trained.unique()}
+    return table.assign(training_seconds=trained.map(took), dataset=dataset.name, k_hat=k_hat)
 
 
-def _rows_of(dataset: DatasetEvidence, model: TrainedModel, small: int) -> list[dict]:
-    """Return what a model matches as it is, and along its principal axes if it has more than these."""
+def _of_large(dataset: DatasetEvidence, model: TrainedModel, smaller: list[int]) -> list[dict]:
+    """Return what a model matches as it is, and along so many of its principal axes."""
     held_out = dataset.held_out(model)
-    rows, dim = [_row("large", held_out)], held_out[0].shape[1]
-    if dim > small:
-        train = encoded_pair(
-            model.block, model.place, *(side[model.split.train] for side in dataset.features)
-        )
-        axes = principal_axes(np.concatenate(train), dim)
-        rows.append(_row("components", along(held_out, axes[:small])))
-        enough = KEPT * rows[0]["matching"]
-        kept = (n for n in range(small, dim) if _matching(along(held_out, axes[:n])) >= enough)
-        rows[-1]["axes_needed"] = next(kept, dim)
-    return rows
+    whole, dim = _row("large", held_out), held_out[0].shape[1]
+    train = encoded_pair(
+        model.block, model.place, *(side[model.split.train] for side in dataset.features)
+    )
+    axes = principal_axes(np.concatenate(train), dim)
+    rows = [_row("components", along(held_out, axes[:number])) for number in smaller]
+    kept = (
+        n for n in range(1, dim) if _matching(along(held_out, axes[:n])) >= KEPT * whole["matching"]
+    )
+    needed = next(kept, dim)
+    return [whole, *(row | {"axes_needed": needed} for row in rows)]
 
 
 def along(pair: tuple[np.ndarray, np.ndarray], axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -130,53 +126,62 @@ def seconds_of_training(dataset: DatasetEvidence, recipe: str, dim: int) -> floa
 
 def findings_of(table: pd.DataFrame) -> list[Finding]:
     """Say what going down keeps and saves."""
-    by = table.set_index("way")
-    large, name = by.loc["large"], table["dataset"].iloc[0]
-    findings = []
-    for way in ("components", "retrained"):
-        own = by.loc[way]
-        kept = own["matching"] / large["matching"]
-        saved = {
-            "training": 1 - own["training_seconds"] / large["training_seconds"],
-            "search": 1 - own["search_seconds"] / large["search_seconds"],
-            "storage": 1 - own["dim"] / large["dim"],
-        }
-        said = ", ".join(f"{100 * share:.0f} % of {what}" for what, share in saved.items())
-        findings.append(
-            Finding(
-                f"two stages, {name}",
-                f"at k-hat + 1 = {own['dim']:g} of {large['dim']:g} dimensions, {WAYS[way]} "
-                f"keep{'s' * (way == 'retrained')} at least {100 * KEPT:.0f} % of held-out matching",
-                f"{100 * kept:.0f} % kept ({own['matching']:.3f} of {large['matching']:.3f}); saved: {said}",
-                bool(kept >= KEPT),
-                _why(own) if way == "components" else "",
-            )
-        )
-    return findings
+    large = table[table["way"] == "large"].iloc[0]
+    return [
+        _of_way(own, large)
+        for _, own in table.iterrows()
+        if own["way"] in ("components", "retrained")
+    ]
 
 
-def _why(components: pd.Series) -> str:
-    return (
-        f"{components['axes_needed']:.0f} principal axes would keep as much: representations of a large d are "
-        "curved, and axes are straight."
+def _of_way(own: pd.Series, large: pd.Series) -> Finding:
+    way, kept = own["way"], own["matching"] / large["matching"]
+    saved = {
+        "training": 1 - own["training_seconds"] / large["training_seconds"],
+        "search": 1 - own["search_seconds"] / large["search_seconds"],
+        "storage": 1 - own["dim"] / large["dim"],
+    }
+    said = ", ".join(f"{100 * share:.0f} % of {what}" for what, share in saved.items())
+    return Finding(
+        f"Section 6, {own['dataset']}",
+        f"at d = {own['dim']:g} in place of {large['dim']:g}, where k-hat is {own['k_hat']:g}, {WAYS[way]} "
+        f"keep{'s' * (way == 'retrained')} at least {100 * KEPT:.0f} % of held-out matching",
+        f"{100 * kept:.0f} % kept ({own['matching']:.3f} of {large['matching']:.3f}); saved: {said}",
+        bool(kept >= KEPT),
+        _why(own),
     )
 
 
+def _why(own: pd.Series) -> str:
+    if own["way"] == "components":
+        return (
+            f"{own['axes_needed']:.0f} principal axes would keep as much: representations of a large d are "
+            "curved, and axes are straight."
+        )
+    if own["dim"] == own["k_hat"]:
+        return "Representations lie near a sphere, which takes one coordinate more than it has dimensions."
+    return ""
+
+
 def draw(numbers: pd.DataFrame) -> Figure:
-    """Draw matching and seconds of every way."""
+    """Draw matching and seconds of every way, each d beside the others."""
     panels = {
         "matching": "Top-1 matching, held out",
         "training_seconds": "Training a seed (s)",
         "search_seconds": "Searching partners (s)",
     }
     datasets = list(numbers.groupby("dataset", sort=False))
-    with drawn(len(datasets), len(panels), 0.4 + 1.8 * len(datasets)) as (figure, axes):
+    with drawn(len(datasets), len(panels), 0.4 + 1.8 * len(datasets), sharey="row") as (
+        figure,
+        axes,
+    ):
         for row, (name, own) in zip(axes, datasets, strict=True):
             names = [
-                f"{WAYS[way]}\n(d = {dim:g})"
-                for way, dim in zip(own["way"], own["dim"], strict=True)
+                f"{WAYS[way]}, d = {dim:g}" for way, dim in zip(own["way"], own["dim"], strict=True)
             ]
+            colours = own["way"].map(dict(zip(WAYS, COLOURS, strict=False)))
             for axis, (quantity, title) in zip(row, panels.items(), strict=True):
-                axis.bar(names, own[quantity], color=COLOURS[: len(own)])
+                axis.barh(names, own[quantity], color=colours)
                 axis.set(title=f"{name}: {title}")
+            row[0].invert_yaxis()
     return figure

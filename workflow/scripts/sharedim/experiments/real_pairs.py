@@ -1,0 +1,142 @@
+"""Pairs whose answer nobody knows: cells, images and texts (arXiv 2505.12473, Section 4.2, G.6, G.7)."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sharedim.experiments.evidence import DatasetEvidence, Evidence
+from sharedim.experiments.outcome import Finding, Outcome, several
+from sharedim.experiments.panels import draw_curves, tidy
+from sharedim.experiments.synthetic import DIMENSION
+from sharedim.figure_style import drawn, legend_below
+
+MATCHING = "match_top0.5pct_rna_to_prot"
+# Times chance at which label transfer is clear of guessing.
+TRANSFERRED = 2
+# Share by which the dimension may still grow over the second half of the grid.
+SETTLED = 0.25
+ENDED = ("saturated", "declining", "flat")
+SPLITS = {"train": "in sample", "test": "held out"}
+
+
+def measure_cells(evidence: Evidence) -> Outcome:
+    """Ask of cells what Figure 5 shows: matching, transfer at every level and dimension against d."""
+    return measure(evidence, "Figure 5")
+
+
+def measure_features(evidence: Evidence) -> Outcome:
+    """Ask the same of precomputed features, as Figures 13 and 14 do."""
+    return measure(evidence, "Figures 13 and 14")
+
+
+def measure(evidence: Evidence, source: str) -> Outcome:
+    """Say of every recipe that is judged whether its curves saturate."""
+    findings, parts = [], []
+    for own in evidence.datasets.values():
+        for recipe in judged(own):
+            findings += findings_of(own, recipe, f"{source}, {own.name}, {recipe}")
+        for metric in (*accuracies_of(own), DIMENSION):
+            for split in SPLITS:
+                curves = {name: own.curve(name, metric, split) for name in own.recipes}
+                table = tidy(curves, "recipe")
+                parts.append(table.assign(dataset=own.name, metric=metric, split=split))
+    numbers = pd.concat(parts, ignore_index=True)
+    return Outcome(findings, numbers, draw(list(evidence.datasets.values())))
+
+
+def judged(dataset: DatasetEvidence) -> list[str]:
+    """Return the recipe that matches best, and those that are trained on right partners."""
+    trained = [
+        name
+        for name in dataset.recipes
+        if "method" not in dataset.recipe(name) and not dataset.recipe(name)["shuffle_pairs"]
+    ]
+    best = dataset.answer["recipe"]
+    return list(dict.fromkeys([*([best] if best else []), *trained]))
+
+
+def accuracies_of(dataset: DatasetEvidence) -> dict[str, str]:
+    """Return the accuracies of the paper's figures, with a title each.
+
+    Matching and, where there are labels, the coarsest level from the first modality to the second
+    and the next back.
+    """
+    accuracies, levels = {MATCHING: "matching"}, list(dataset.check["labels"])[:2]
+    if levels:
+        accuracies[f"label_{levels[0]}_rna_to_prot"] = levels[0]
+        accuracies[f"label_{levels[-1]}_prot_to_rna"] = f"{levels[-1]}, back"
+    return accuracies
+
+
+def findings_of(dataset: DatasetEvidence, recipe: str, source: str) -> list[Finding]:
+    """Say where accuracies saturate, how labels are transferred, and whether the dimension settles."""
+    curves = {
+        f"{title}, {words}": dataset.saturates(recipe, metric, split)
+        for metric, title in accuracies_of(dataset).items()
+        for split, words in SPLITS.items()
+    }
+    findings = [
+        Finding(
+            source,
+            "matching and classification saturate inside the grid, in sample and held out",
+            several(
+                {
+                    name: f"d = {row['d_saturation']:g} ({row['plateau']:.3f}, {row['status']})"
+                    for name, row in curves.items()
+                }
+            ),
+            all(row["status"] in ENDED for row in curves.values()),
+        )
+    ]
+    if dataset.check["labels"]:
+        findings.append(of_transfer(dataset, recipe, source))
+    return [*findings, of_dimension(dataset, recipe, source)]
+
+
+def of_transfer(dataset: DatasetEvidence, recipe: str, source: str) -> Finding:
+    """Say whether labels are transferred clearly better than by guessing."""
+    metric = list(accuracies_of(dataset))[1]
+    scores = dataset.scores[dataset.scores["split"] == "test"]
+    chance = scores.loc[scores["metric"] == metric, "chance"].iloc[0]
+    plateau = dataset.saturates(recipe, metric)["plateau"]
+    return Finding(
+        source,
+        f"held-out labels are those of the nearest partner, at least {TRANSFERRED} times as often as by guessing",
+        f"{plateau:.3f}, by guessing {chance:.3f}",
+        bool(plateau > TRANSFERRED * chance),
+    )
+
+
+def of_dimension(dataset: DatasetEvidence, recipe: str, source: str) -> Finding:
+    """Say whether the intrinsic dimension settles although d grows."""
+    growth, said = [], {}
+    for split, words in SPLITS.items():
+        dimension = dataset.curve(recipe, DIMENSION, split)["mean"]
+        middle = dimension[dimension.index >= dimension.index[-1] / 2].iloc[0]
+        growth.append(dimension.iloc[-1] / middle - 1)
+        said[words] = ", ".join(f"{value:.2f} (d = {dim})" for dim, value in dimension.items())
+    return Finding(
+        source,
+        f"the intrinsic dimension settles although d grows (by less than {100 * SETTLED:.0f} % while d "
+        "doubles to its largest), in sample and held out",
+        several(said),
+        bool(max(growth) < SETTLED),
+    )
+
+
+def draw(datasets: list[DatasetEvidence]) -> Figure:
+    """Draw accuracies and dimension of every recipe, in sample above held out."""
+    with drawn(2 * len(datasets), 4, 0.5 + 3.8 * len(datasets)) as (figure, axes):
+        rows = iter(axes)
+        for own in datasets:
+            panels = accuracies_of(own) | {DIMENSION: "dimension"}
+            for split, words in SPLITS.items():
+                row = next(rows)
+                for axis, (metric, title) in zip(row, panels.items(), strict=False):
+                    curves = {name: own.curve(name, metric, split) for name in own.recipes}
+                    draw_curves(axis, curves, f"{title.capitalize()}, {words}")
+                for axis in row[len(panels) :]:
+                    axis.axis("off")
+        legend_below(figure, axes.flat)
+    return figure

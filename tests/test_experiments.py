@@ -73,6 +73,15 @@ def test_an_experiment_is_measured_drawn_and_told(name, tmp_path):
     assert f"<td>{SEEDS}</td>" in page
 
 
+def test_cells_without_types_are_judged_by_matching_and_dimension(tmp_path):
+    evidence = tiny_evidence("drifters", tmp_path / "results", [3, 6])
+    outcome = EXPERIMENTS["cite_seq"].measure(evidence)
+    # Every recipe that is trained on right partners, whether the best or not.
+    assert any(finding.source == "Figure 5, drifters, tuned" for finding in outcome.findings)
+    assert not any("labels" in finding.expected for finding in outcome.findings)
+    assert set(outcome.numbers["split"]) == {"train", "test"}
+
+
 def test_every_experiment_has_a_configuration_and_is_known_to_the_schema():
     named = {yaml.safe_load(path.read_text()).get("experiment") for path in CONFIGURATIONS}
     assert named - {None} == set(EXPERIMENTS)

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import yaml
-from document import (
+from reproduction_table import (
     NOT_HERE,
     REPOSITORY,
     SIZES,

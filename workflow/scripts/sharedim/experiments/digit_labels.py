@@ -18,10 +18,10 @@ ACCURACY = "label_label_rna_to_prot"
 # Accuracy that counts as equal, about one standard error of some hundred held-out images.
 TIE = 0.01
 IN_WORDS = {
-    "accuracy": "Labels of held-out images",
-    "confidence": "Probability of their labels",
-    "fine_tuned": "Labels after fine-tuning",
-    "effective_images": "Effective number of images given a label",
+    "accuracy": "Own label found,\nheld out",
+    "confidence": "Probability of own label,\nheld out",
+    "fine_tuned": "Own label found,\nafter fine-tuning",
+    "effective_images": "Effective number\nof images a label",
 }
 
 
@@ -138,5 +138,5 @@ def draw(numbers: pd.DataFrame) -> Figure:
             axis.bar(names, numbers[quantity], color=COLOURS[: len(names)])
             axis.set_title(title)
         for axis in axes[0, :3]:
-            axis.set_ylim(0.5, 1)
+            axis.set_ylim(0, 1)
     return figure

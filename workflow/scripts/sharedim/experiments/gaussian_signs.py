@@ -72,7 +72,7 @@ def of_signs(datasets: list[DatasetEvidence]) -> Finding:
         f"the correlation is too small; marginal variances stay (within {100 * CLOSE:.0f} %)",
         several(said),
         bool(agrees) and all(agrees),
-        "Signs have no gradient: the encoders start from CCA and stay there.",
+        "Signs have no gradient, so that the encoders are those of CCA.",
     )
 
 

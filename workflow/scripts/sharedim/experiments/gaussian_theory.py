@@ -162,9 +162,9 @@ def of_joint(full: pd.DataFrame) -> Finding:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the relative errors at every rank, and the conditional variances, a row a dataset."""
     panels = {
-        "cross": ("relative error of A", CONVERGED),
-        "spread_x": ("variance of first given second, over exact", 1.0),
-        "marginal": ("relative error of marginal covariances", 0.0),
+        "cross": ("Relative error of A", CONVERGED),
+        "spread_x": ("Variance of first given second", 1.0),
+        "marginal": ("Relative error of marginals", 0.0),
     }
     datasets = list(table.groupby("dataset", sort=False))
     with drawn(len(datasets), len(panels), 0.6 + 1.9 * len(datasets)) as (figure, axes):
@@ -176,7 +176,8 @@ def draw(table: pd.DataFrame) -> Figure:
                     look = {"color": COLOURS[number], "marker": MARKERS[number]}
                     axis.plot(rank, own[quantity], linestyle="none", label=IN_WORDS[loss], **look)
                 axis.axhline(limit, **REFERENCE)
-                axis.set(title=f"{name}: {title}", xlabel="rank d", xticks=own["dim"].unique())
+                axis.set(title=title, xlabel="rank d", xticks=own["dim"].unique())
             row[0].set_yscale("log")
+            row[0].set_ylabel(name)
         legend_below(figure, axes.flat)
     return figure

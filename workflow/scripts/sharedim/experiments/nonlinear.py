@@ -18,6 +18,7 @@ from sharedim.experiments.synthetic import (
     curves_of,
     draw_against_d,
     draw_training,
+    looked_at_in_words,
     named,
     of_saturation,
     of_similarities,
@@ -171,12 +172,12 @@ def draw(
 ) -> Figure:
     """Draw the curves, what the estimates depend on, and, for d = 3, training."""
     looked_at = min(datasets, key=shared)
-    where = f"{named(looked_at)}, d = {LOOKED_AT}"
+    where = looked_at_in_words(looked_at)
     with drawn(3, 4, 6.9) as (figure, axes):
         draw_against_d(axes[0], datasets, recipe)
-        draw_similarities(axes[0, 2], *similar, f"Similarities, {where}")
+        draw_similarities(axes[0, 2], *similar, f"Similarities\n{where}")
         model = next(iter(looked_at.trained(recipe, LOOKED_AT)))
-        draw_representations(axes[0, 3], looked_at.held_out(model), f"Representations, {where}")
+        draw_representations(axes[0, 3], looked_at.held_out(model), f"Representations\n{where}")
         _draw_lengths(axes[1, :2], datasets)
         _draw_pairs(axes[1, 2], table[table["epochs"] == table["epochs"].max()])
         for place, (name, own) in enumerate(varying.items()):
@@ -185,14 +186,14 @@ def draw(
         axes[1, 3].axline((0, 0), slope=1, **REFERENCE)
         axes[1, 3].set(title="Dimension", xlabel="coordinates that vary")
         draw_training(axes[2], looked_at, recipe)
-        for axis in axes[:2].flat:
+        for axis in (*axes[0, :3], *axes[1, 2:]):
             axis.legend()
     return figure
 
 
 def _draw_lengths(axes: np.ndarray, datasets: list[DatasetEvidence]) -> None:
     """Draw dimension and matching against d for every length of training, into two panels."""
-    titles = {DIMENSION: "Dimension, held out", MATCHING: "Top-1 matching, held out"}
+    titles = {DIMENSION: "Dimension by epochs", MATCHING: "Matching by epochs"}
     for axis, (metric, title) in zip(axes, titles.items(), strict=True):
         lengths = {
             f"{named(own)}, {own.recipe(name)['epochs']} epochs": own.curve(name, metric)
@@ -200,6 +201,10 @@ def _draw_lengths(axes: np.ndarray, datasets: list[DatasetEvidence]) -> None:
             for name in own.recipes
         }
         draw_curves(axis, lengths, title)
+    # The same lines in both panels: each names a half of them.
+    lines, half = axes[0].get_lines(), len(axes[0].get_lines()) // 2
+    for axis, named_here in zip(axes, (lines[:half], lines[half:]), strict=True):
+        axis.legend(handles=named_here)
 
 
 def _draw_pairs(axis: Axes, table: pd.DataFrame) -> None:

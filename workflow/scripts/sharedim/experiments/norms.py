@@ -132,6 +132,6 @@ def draw(
             axes[1], (stages[0], stages[len(stages) // 2], stages[-1]), strict=True
         ):
             draw_representations(axis, stage.pair, f"{where}, epoch {stage.epochs}")
-        for axis in axes.flat:
+        for axis in axes[0]:
             axis.legend()
     return figure

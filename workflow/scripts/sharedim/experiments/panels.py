@@ -66,6 +66,7 @@ def draw_representations(axis: Axes, pair: tuple[np.ndarray, np.ndarray], title:
         )
     axis.add_patch(Circle((0, 0), 1, fill=False, **REFERENCE))
     axis.set(title=title, aspect="equal", xlabel="first principal direction", ylabel="second")
+    axis.legend(markerscale=5)
 
 
 def pair_similarities(f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -74,7 +74,8 @@ def draw_sampling(table: pd.DataFrame) -> Figure:
         for axis, (varied, side) in zip(axes[0], panels, strict=True):
             error, place = series(table, side, varied), list(SIDES).index(side)
             axis.plot(error.index, error, color=COLOURS[place], marker=MARKERS[place])
-            axis.set(title=SIDES[side].capitalize(), xlabel=varied.what, xscale="log")
+            title = SIDES[side].capitalize().replace(" given", "\ngiven")
+            axis.set(title=title, xlabel=varied.what, xscale="log")
             axis.set(ylim=(0, None), xticks=error.index, xticklabels=error.index)
             axis.minorticks_off()
         axes[0, 0].set_ylabel("squared error, share of variance")

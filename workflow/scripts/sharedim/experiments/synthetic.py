@@ -159,16 +159,16 @@ def draw_against_d(axes: np.ndarray, datasets: list[DatasetEvidence], recipe: st
         matching[f"{named(own)}, held out"] = own.curve(recipe, MATCHING)
         matching[f"{named(own)}, in sample"] = own.curve(recipe, MATCHING, "train")
     inside = tuple(name for name in matching if name.endswith("in sample"))
-    draw_curves(axes[0], matching, "Top-1 matching", dotted=inside)
+    draw_curves(axes[0], matching, "Top-1 matching\n", dotted=inside)
     dimension = {named(own): own.curve(recipe, HARMONIC) for own in datasets}
-    draw_curves(axes[1], dimension, "Intrinsic dimension, held out")
+    draw_curves(axes[1], dimension, "Intrinsic dimension\nheld out")
     for own in datasets:
         axes[1].axhline(shared(own), **REFERENCE)
 
 
 def draw_training(axes: np.ndarray, dataset: DatasetEvidence, recipe: str) -> None:
     """Draw dimension, spread of norms, temperature and distance of partners along training."""
-    sides = {"first": "rna", "second": "prot"}
+    sides, where = {"first": "rna", "second": "prot"}, looked_at_in_words(dataset)
     for axis, quantity, title in (
         (axes[0], "id", "Intrinsic dimension"),
         (axes[1], "norm_spread", "Spread of norms"),
@@ -177,15 +177,23 @@ def draw_training(axes: np.ndarray, dataset: DatasetEvidence, recipe: str) -> No
             name: dataset.course(recipe, f"{quantity}_{side}", LOOKED_AT)
             for name, side in sides.items()
         }
-        draw_courses(axis, courses, title)
+        draw_courses(axis, courses, f"{title}\n{where}")
         axis.legend()
     axes[0].axhline(shared(dataset), **REFERENCE)
     for axis, quantity, title in (
         (axes[2], "temperature", "Temperature"),
-        (axes[3], "alignment", "Squared distance of partners"),
+        (axes[3], "alignment", "Distance of partners"),
     ):
-        draw_courses(axis, {title: dataset.course(recipe, quantity, LOOKED_AT)}, title)
+        draw_courses(
+            axis, {title: dataset.course(recipe, quantity, LOOKED_AT)}, f"{title}\n{where}"
+        )
         axis.set_yscale("log")
+    axes[3].set_ylabel("squared, at unit length")
+
+
+def looked_at_in_words(dataset: DatasetEvidence) -> str:
+    """Say what is looked at closely."""
+    return f"{named(dataset)}, d = {LOOKED_AT}"
 
 
 def draw(
@@ -195,13 +203,13 @@ def draw(
     similar: tuple[np.ndarray, np.ndarray],
 ) -> Figure:
     """Draw curves and, for d = 3, similarities, representations and their course in training."""
-    where = f"{named(looked_at)}, d = {LOOKED_AT}"
+    where = looked_at_in_words(looked_at)
     with drawn(2, 4, 4.6) as (figure, axes):
         draw_against_d(axes[0], datasets, recipe)
-        draw_similarities(axes[0, 2], *similar, f"Similarities, {where}")
+        draw_similarities(axes[0, 2], *similar, f"Similarities\n{where}")
         model = next(iter(looked_at.trained(recipe, LOOKED_AT)))
-        draw_representations(axes[0, 3], looked_at.held_out(model), f"Representations, {where}")
+        draw_representations(axes[0, 3], looked_at.held_out(model), f"Representations\n{where}")
         draw_training(axes[1], looked_at, recipe)
-        for axis in axes[0]:
+        for axis in axes[0, :3]:
             axis.legend()
     return figure

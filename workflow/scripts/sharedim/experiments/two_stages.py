@@ -182,6 +182,7 @@ def draw(numbers: pd.DataFrame) -> Figure:
             colours = own["way"].map(dict(zip(WAYS, COLOURS, strict=False)))
             for axis, (quantity, title) in zip(row, panels.items(), strict=True):
                 axis.barh(names, own[quantity], color=colours)
-                axis.set(title=f"{name}: {title}")
+                axis.set(title=title)
             row[0].invert_yaxis()
+            row[0].set_ylabel(name)
     return figure

@@ -235,6 +235,7 @@ rule write_index:
             "templates/page.css.j2",
             "templates/page.html.j2",
             "templates/page.js.j2",
+            "words.py",
         ),
     script:
         "../scripts/write_index.py"

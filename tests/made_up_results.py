@@ -18,6 +18,7 @@ from sharedim.report import Records
 from sharedim.results import METHODS, Results
 from sharedim.saturation import saturation_table
 from sharedim.tables import CONFUSION_COLUMNS, SCORE_COLUMNS, TYPE_DIMENSION_COLUMNS, write_table
+from sharedim.words import FOR_CELLS, words_of
 
 LABELS = ["celltype.l1", "celltype.l2"]
 TYPES = {"celltype.l1": ["A", "B"], "celltype.l2": ["a", "b", "<c>"]}
@@ -196,7 +197,7 @@ def written_and_read(results: Results, folder: Path) -> Results:
 
 
 def made_up_results(
-    labels=LABELS, recipes=("paper", "cca"), seeds=SEEDS, truth=None, warnings=()
+    labels=LABELS, recipes=("paper", "cca"), seeds=SEEDS, truth=None, warnings=(), words=FOR_CELLS
 ) -> Results:
     scores = made_up_scores(labels, recipes, seeds)
     trained = [name for name in recipes if name not in ("cca", "pca")]
@@ -206,6 +207,7 @@ def made_up_results(
         saturation_of(scores),
         contrastive=trained,
         directions=24,
+        words=words,
     )
     return Results(
         answer=answer,
@@ -238,6 +240,24 @@ def with_nothing_shared(results: Results) -> Results:
     )
 
 
+def made_up_features(first="image", second="text", **options) -> Results:
+    """Return results of pairs of features with modalities of these names."""
+    check = {
+        "kind": "features",
+        "modalities": {"rna": first, "prot": second},
+        "file": "pairs.npz",
+        "summary": f"3,000 pairs of {first} (2,000 features) and {second} (25 features)",
+    }
+    results = made_up_results(words=words_of(check["kind"], check["modalities"]), **options)
+    prediction = results.prediction
+    names = prediction["protein"].str.replace("CD", "column")
+    return replace(
+        results,
+        check=results.check | check,
+        prediction=prediction.assign(protein=names),
+    )
+
+
 def made_up_records(results: Results) -> Records:
     steps = {"components": 5, "features": ["a", "b"]}
     return Records(
@@ -247,7 +267,7 @@ def made_up_records(results: Results) -> Records:
             modality: steps | {"steps": f"steps of {modality}"} for modality in ("rna", "prot")
         }
         | {
-            "fitted_on": "all cells",
+            "fitted_on": f"all {results.words.pairs}",
             "options": {"harmony": False, "protein_transform": "clr_per_cell"},
         },
         provenance=of_dataset(

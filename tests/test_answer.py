@@ -5,6 +5,7 @@ import pandas as pd
 
 from sharedim.answer import MATCHING, answer_of
 from sharedim.saturation import saturation_table
+from sharedim.words import FOR_CELLS, words_of
 
 CELLS = {"train": 900, "test": 1000}
 DIMS = [1, 2, 4, 8, 16]
@@ -32,7 +33,7 @@ def table(recipe, in_sample, held_out, counts=(1, 2, 3, 3, 3), seeds=4):
     return pd.DataFrame(rows, columns=NAMES)
 
 
-def answer(*tables, contrastive=("tuned",), directions=24):
+def answer(*tables, contrastive=("tuned",), directions=24, words=FOR_CELLS):
     scores = pd.concat(tables, ignore_index=True)
     return answer_of(
         "d",
@@ -40,6 +41,7 @@ def answer(*tables, contrastive=("tuned",), directions=24):
         saturation_table(scores, CELLS),
         contrastive=list(contrastive),
         directions=directions,
+        words=words,
     )
 
 
@@ -201,3 +203,19 @@ def test_a_recipe_at_chance_overfits_whichever_d_chance_favours():
     # Held out, the best d is the first, where nothing is learned in sample either.
     found = answer(table("tuned", RISING, [0.006, 0.005, 0.005, 0.005, 0.005]))
     assert any(w.startswith("The recipe tuned overfits: from d = 1 on") for w in found["warnings"])
+
+
+def test_sentences_on_features_name_their_modalities():
+    words = words_of("features", {"rna": "image", "prot": "text"})
+    overfitted = table("tuned", RISING, [0.01, 0.02, 0.03, 0.03, 0.03])
+    above_chance = table("permuted", RISING, RISING)
+    found = answer(overfitted, above_chance, table("cca", LINEAR, LINEAR), words=words)
+    assert "matching (image to text) falls short" in found["rule"]
+    assert "hold up on pairs left out" in found["sentence"]
+    # The null is above chance, a recipe overfits, and the linear baseline is better.
+    assert len(found["warnings"]) == 3
+    said = " ".join([found["rule"], found["sentence"], *found["warnings"]])
+    assert not any(word in said for word in ("RNA", "protein", "cell"))
+    of_cells = answer(overfitted, above_chance, table("cca", LINEAR, LINEAR))
+    assert "matching (RNA to protein) falls short" in of_cells["rule"]
+    assert "hold up on cells left out" in of_cells["sentence"]

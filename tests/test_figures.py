@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +13,14 @@ from made_up_results import (
     LABELS,
     SEEDS,
     made_up_embedding,
+    made_up_features,
     made_up_history,
     made_up_prediction,
     made_up_results,
     with_nothing_shared,
     written_and_read,
 )
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from sharedim.cell_figures import plot_embedding
@@ -75,6 +78,43 @@ def test_every_picture_can_be_read_in_print(shape, tmp_path):
         assert figure.get_figwidth() == 7.1
         sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
         assert min(sizes) >= 7, name
+
+
+def with_dimensions_along_training(results):
+    return replace(results, history=results.history.assign(id_rna=2.0, id_prot=1.5))
+
+
+@pytest.mark.parametrize(
+    "change", [with_dimensions_along_training, with_nothing_shared], ids=lambda f: f.__name__
+)
+@pytest.mark.parametrize("labels", [LABELS, []], ids=["labels", "no labels"])
+def test_pictures_of_features_speak_of_their_own_modalities(change, labels):
+    results = change(made_up_features(labels=labels))
+    found = {name: "\n".join(texts(draw(results))) for name, draw in PICTURES.items()}
+    of_cells = re.compile(r"\b(RNA|proteins?|cells?|genes?|prot)\b", re.IGNORECASE)
+    assert not {name: text for name, text in found.items() if of_cells.search(text)}
+    assert "Top-0.5 % matching, image to text\nin sample (training pairs)" in found["saturation"]
+    assert "mean norm (dashed: text)" in found["training"]
+    assert (
+        "image, recipe paper, held-out pairs" in found["dimension"] or change is with_nothing_shared
+    )
+
+
+def test_long_names_of_modalities_fit_into_pictures():
+    results = made_up_features("flickr30k_clip_image_embeddings", "flickr30k_clip_text_embeddings")
+    for name, draw in PICTURES.items():
+        figure = draw(with_dimensions_along_training(results))
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        width = figure.bbox.width
+        for legend in figure.legends:
+            box = legend.get_window_extent(renderer)
+            assert 0 <= box.x0 < box.x1 <= width, name
+        # Titles begin where their axes do, and may end between theirs and the next.
+        begins = sorted({axis.bbox.x0 for axis in figure.axes if axis.get_title(loc="left")})
+        for axis in figure.axes:
+            ends = axis._left_title.get_window_extent(renderer).x1
+            later = [place for place in begins if place > axis.bbox.x0 + 1]
+            assert ends < min(later, default=width), (name, axis.get_title(loc="left"))
 
 
 def test_empty_tables_are_said():

@@ -64,7 +64,7 @@ def test_scaling_is_fitted_without_the_cells_left_out():
     )
     expected = (SECOND - SECOND[kept].mean(axis=0)) / SECOND[kept].std(axis=0)
     np.testing.assert_allclose(found["prot"].components, expected, atol=1e-5)
-    assert summarise(found, options, left_out)["fitted_on"].startswith("500 of 600 cells")
+    assert summarise(found, options, left_out)["fitted_on"].startswith("500 of 600 pairs")
 
 
 def test_noise_is_of_the_size_that_was_said_and_the_same_each_time():
@@ -190,6 +190,15 @@ def test_options_for_counts_and_for_features(pairs, small_file):
         with pytest.raises(InputError, match=f"{name} is for precomputed features, and these are"):
             describe(cells, "d", features={name: value})
     describe(cells, "d", features={"feature_noise": [0, 0], "feature_scaling": "none"})
+
+
+def test_notes_on_labels_speak_of_pairs(pairs):
+    kinds = pd.DataFrame({"kind": ["cat"] * 590 + ["dog"] * 4 + [None] * 6})
+    found = " ".join(describe(replace(pairs, labels=kinds), "d")["warnings"])
+    assert "kind: 6 of 600 pairs are of no known type" in found
+    assert "kind: types with fewer than 10 pairs" in found
+    assert "pairs are left for training" in found
+    assert "cells" not in found
 
 
 def test_a_number_of_held_out_pairs(pairs):

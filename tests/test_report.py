@@ -17,6 +17,7 @@ import pytest
 from made_up_results import (
     LABELS,
     made_up_embedding,
+    made_up_features,
     made_up_records,
     made_up_results,
     made_up_scores,
@@ -131,15 +132,76 @@ def test_a_simulation_that_does_not_know_what_is_shared():
     assert "The simulation put" not in page
 
 
-def test_pairs_of_features_are_told_from_cells():
-    results = made_up_results()
-    words = {"kind": "features", "modalities": {"rna": "<image>", "prot": "text"}}
-    page, *_ = render(replace(results, check=results.check | words))
-    assert "These are pairs of precomputed features, not cells." in page
-    assert "read <strong>&lt;image&gt;</strong>, the first modality" in page
-    assert "The shared dimensions of &lt;image&gt; (here in place of RNA)" in page
-    assert '<th scope="row">text</th>' in page
-    assert "precomputed features, not cells" not in render()[0]
+def words_in(page):
+    """Return all that a page says, read aloud or printed, without the names of files."""
+    page = re.sub(r"<(style|script).*?</\1>", "", page, flags=re.DOTALL)
+    spoken = re.findall(r'(?:alt|aria-label)="([^"]*)"', page)
+    printed = re.sub(r"<[^>]+>", " ", re.sub(r"<a [^>]*download=.*?</a>|<code.*?</code>", "", page))
+    return unescape(" ".join([printed, *spoken])).replace("<cells>", "")
+
+
+OF_CELLS = re.compile(r"\b(RNA|proteins?|cells?|genes?|prot)\b", re.IGNORECASE)
+# What files and settings are called stays; the page says so.
+KEPT = re.compile(r"Files, columns, scores and settings call [^.]*\.|normaliser cells|steps of \w+")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"recipes": ("paper", "tuned", "cca", "permuted")},
+        {"labels": []},
+        {"recipes": ("cca",), "seeds": 2},
+        {"truth": {"shared_dimensions": 3}},
+    ],
+    ids=lambda options: " ".join(options),
+)
+@pytest.mark.parametrize("change", [lambda results: results, with_nothing_shared])
+def test_a_page_of_features_speaks_of_its_own_modalities(options, change):
+    page, *_ = render(change(made_up_features(**options)))
+    text = words_in(page)
+    rest = KEPT.sub("", text)
+    assert not OF_CELLS.findall(rest), [
+        rest[max(0, found.start() - 60) : found.end() + 30] for found in OF_CELLS.finditer(rest)
+    ]
+    for told in (
+        "Top-0.5 % matching, image to text", "matching (image to text) falls short", "held-out pairs",
+        "The shared dimensions of image and text were analysed", "Prediction of text from image",
+    ):  # fmt: skip
+        assert told in text
+    # What still has to be translated is said where the files are.
+    assert "call image <code>rna</code> and text <code>prot</code>" in page
+
+
+def test_a_page_of_cells_speaks_of_rna_and_protein():
+    text = words_in(render(made_up_results(recipes=("paper", "cca", "permuted")))[0])
+    for told in (
+        "Top-0.5 % matching, RNA to protein", "matching (RNA to protein) falls short",
+        "held-out cells", "The shared dimensions of RNA and surface protein were analysed",
+        "Protein from RNA", "Protein predicted from RNA", "On cells it never saw", "Cell types",
+        "Cells in the shared space", "2,000 genes and 25 proteins", "Every protein: the numbers",
+        "the surer a cell is found again", "Protein was predicted from the RNA of held-out cells",
+        "RNA on the left and protein on the right", "a column each for RNA and protein",
+        "correlations that hold up on cells left out",
+    ):  # fmt: skip
+        assert told in text, told
+    assert "Files, columns" not in text
+    assert not re.search(r"\brows? of one modality|features? of protein", text)
+
+
+def test_names_of_modalities_are_escaped():
+    page, *_ = render(made_up_features("<image>", "text & more"))
+    assert "The shared dimensions of &lt;image&gt; and text &amp; more were analysed" in page
+    assert "<image>" not in page
+
+
+def test_one_sided_losses_name_the_modalities():
+    preprocessing = made_up_records(made_up_results()).preprocessing
+    variants = {"variants": {"one_sided": {"of": "paper", "loss": "prot_to_rna"}}}
+    for results, told in (
+        (made_up_results(recipes=("one_sided",)), "loss of RNA given protein"),
+        (made_up_features(recipes=("one_sided",)), "loss of image given text"),
+    ):
+        assert told in " ".join(methods_of(results, preprocessing, variants).paragraphs)
 
 
 def test_reasons_follow_the_answer():
@@ -314,4 +376,21 @@ def test_the_index_has_a_row_for_every_dataset():
     assert "<td>3,000</td>" in rows[0]
     assert "<td>–</td><td>–</td><td>–</td><td>–</td>" in rows[1]
     assert "nothing shared was found" in rows[1]
+    assert "How many dimensions RNA and protein share in each dataset" in page
+    assert '<th scope="col">cells</th>' in page
+    assert "modalities</th>" not in page
     assert not re.search(r"""(src|href)\s*=\s*["']https?:""", page)
+
+
+def test_the_index_names_the_modalities_of_features():
+    cells, features = made_up_results(), made_up_features()
+    alike = render_index([features.answer] * 2, [features.check] * 2)
+    assert "How many dimensions image and text share in each dataset" in alike
+    assert '<th scope="col">pairs</th>' in alike
+    assert not OF_CELLS.search(words_in(alike))
+    mixed = render_index([cells.answer, features.answer], [cells.check, features.check])
+    assert "How many dimensions the two modalities share" in mixed
+    assert '<th scope="col">cells or pairs</th>' in mixed
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", mixed)
+    for row, modalities in zip(rows, ("RNA and protein", "image and text"), strict=True):
+        assert f'<td class="name">{modalities}</td>' in row

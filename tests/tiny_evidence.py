@@ -74,6 +74,8 @@ def _analysed(folder: Path, own: dict, config: dict, dims: list[int]) -> dict[st
     table.insert(0, "dataset", folder.name)
     split = {part: len(rows) for part, rows in vars(split_cells(len(first), 0, test_cells)).items()}
     check = {
+        "kind": "features",
+        "modalities": {"rna": "first", "prot": "second"},
         "split": split,
         "truth": truth,
         "labels": {column: {} for column in labels},

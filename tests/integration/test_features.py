@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import mudata
 import numpy as np
@@ -66,10 +67,12 @@ def test_the_answer_is_about_the_pairs(finished):
     )
 
 
-def test_the_report_says_what_stands_for_what(finished):
+def test_the_report_and_its_pictures_name_the_modalities(finished):
     page = (finished / "report.html").read_text()
-    assert "These are pairs of precomputed features, not cells." in page
-    assert "read <strong>image</strong>, the first modality" in page
+    assert "Top-0.5 % matching, image to text" in page
+    assert not re.search(r"\bRNA\b|[Pp]rotein predicted", re.sub(r"data:[^\"]*", "", page))
+    picture = (finished / "figures" / "saturation.svg").read_text()
+    assert ">Top-0.5 % matching, image to text<" in picture
     assert "The simulation put 2 shared dimensions in." in page
 
 

@@ -144,6 +144,7 @@ rule check_cells:
             "seurat.py",
             "splits.py",
             "transforms.py",
+            "words.py",
         ),
     script:
         "../scripts/check_cells.py"

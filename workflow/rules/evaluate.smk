@@ -85,6 +85,7 @@ checkpoint choose_dims:
             "saturation.py",
             "shared_dimension.py",
             "tables.py",
+            "words.py",
         ),
     script:
         "../scripts/choose_dims.py"
@@ -158,6 +159,7 @@ rule find_saturation:
             "saturation.py",
             "shared_dimension.py",
             "tables.py",
+            "words.py",
         ),
     script:
         "../scripts/find_saturation.py"

@@ -110,6 +110,7 @@ rule write_experiment:
             "tables.py",
             "threads.py",
             "training.py",
+            "words.py",
         ),
     script:
         "../scripts/write_experiment.py"

@@ -150,6 +150,7 @@ LIBRARY = {
         "unpaired.py",
         "user_object.py",
         "variants.py",
+        "words.py",
     )
 }
 BESIDE_SCRIPTS = str(LIBRARY["__init__.py"].parents[1])

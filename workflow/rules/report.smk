@@ -94,6 +94,7 @@ rule plot_figures:
             "tables.py",
             "training_figures.py",
             "type_figures.py",
+            "words.py",
         ),
     script:
         "../scripts/plot_figures.py"
@@ -202,6 +203,7 @@ rule write_report:
             "training_figures.py",
             "type_figures.py",
             "variants.py",
+            "words.py",
         ),
     script:
         "../scripts/write_report.py"
@@ -233,6 +235,7 @@ rule write_index:
             "templates/page.css.j2",
             "templates/page.html.j2",
             "templates/page.js.j2",
+            "words.py",
         ),
     script:
         "../scripts/write_index.py"

@@ -5,15 +5,16 @@ from __future__ import annotations
 import pandas as pd
 
 from sharedim.answer import MATCHING
-from sharedim.cell_figures import NO_EMBEDDING, match_summary
+from sharedim.cell_figures import match_summary, no_embedding
 from sharedim.curve_figures import paper_recipe
 from sharedim.dimension_figures import ESTIMATORS
 from sharedim.pages import number
-from sharedim.pair_figures import METHOD_NAMES, NO_PAIRS, NO_PREDICTION, mean_prediction
+from sharedim.pair_figures import METHOD_NAMES, NO_PAIRS, mean_prediction, no_prediction
 from sharedim.report_tables import transferred_types
-from sharedim.results import METHODS, MODALITIES, Results, true_pairs_above_false
+from sharedim.results import METHODS, Results, true_pairs_above_false
 from sharedim.training_figures import NO_TRAINING, final_temperatures
-from sharedim.type_figures import NO_LABELS, NO_MODEL
+from sharedim.type_figures import NO_MODEL, no_labels
+from sharedim.words import Words
 
 
 def alternatives(results: Results) -> dict[str, str]:
@@ -56,9 +57,10 @@ def _saturation(results: Results) -> str:
         if results.recommended_d is not None
         else ""
     )
+    held_out = f"held-out {results.words.pairs}"
     return (
-        "Scores against output dimension, in sample on the left and on held-out cells on the right. "
-        f"Top-0.5 % matching on held-out cells: {curves}; chance is {chance:.3f}.{marked}"
+        f"Scores against output dimension, in sample on the left and on {held_out} on the right. "
+        f"Top-0.5 % matching on {held_out}: {curves}; chance is {chance:.3f}.{marked}"
     )
 
 
@@ -69,15 +71,16 @@ def _dimension(results: Results) -> str:
         (scores["recipe"] == recipe) & (scores["split"] == "test") & (scores["dim"] == dim)
     ]
     means = own.groupby("metric")["value"].mean()
+    words = results.words
     told = [
-        f"{name} {number(means[f'id_{estimator}_rna'])} of RNA and "
-        f"{number(means[f'id_{estimator}_prot'])} of protein"
+        f"{name} {number(means[f'id_{estimator}_rna'])} of {words.first} and "
+        f"{number(means[f'id_{estimator}_prot'])} of {words.second}"
         for estimator, name in ESTIMATORS.items()
         if {f"id_{estimator}_rna", f"id_{estimator}_prot"} <= set(means.index)
     ]
     return (
         f"Intrinsic dimension of held-out representations of {recipe} against output dimension, a "
-        f"column each for RNA and protein. At d = {dim}: {'; '.join(told) or 'not estimated'}."
+        f"column each for {words.both}. At d = {dim}: {'; '.join(told) or 'not estimated'}."
     )
 
 
@@ -114,7 +117,7 @@ def _pairs(results: Results) -> str:
 
 def _confusion(results: Results) -> str:
     if not results.labels:
-        return NO_LABELS
+        return no_labels(results.words)
     types = transferred_types(results)
     if not len(types):
         return NO_MODEL
@@ -123,42 +126,41 @@ def _confusion(results: Results) -> str:
         right = (own["recall"] * own["cells"]).sum() / own["cells"].sum()
         worst = own.iloc[0]
         told.append(
-            f"{column}, {direction}: {right:.0%} of the cells are given their own type, the least of "
+            f"{column}, {direction}: {right:.0%} of the {results.words.pairs} are given their own type, the least of "
             f"{worst['type']} ({worst['recall']:.0%})".replace("%", " %")
         )
     return f"Which share of each true type is given which type. {'; '.join(told)}."
 
 
 def _embedding(results: Results) -> str:
-    cells = results.embedding
+    cells, words = results.embedding, results.words
     if not len(cells):
-        return NO_EMBEDDING
+        return no_embedding(words)
     counts = cells["modality"].value_counts()
-    sizes = " and ".join(f"{counts.get(m, 0):,} of {name}" for m, name in MODALITIES.items())
+    sizes = " and ".join(f"{counts.get(m, 0):,} of {name}" for m, name in words.modalities.items())
     groups = [*(level for level in results.labels if level in cells), "batch", "match"]
-    summary = match_summary(cells).replace("\n", "; ")
+    summary = match_summary(cells, words).replace("\n", "; ")
     told = f" Place of the own partner: {summary}." if summary else ""
     return (
-        f"UMAP of the shared space with {sizes} cells, RNA on the left and protein on the right, "
-        f"coloured by {', '.join(groups)}.{told}"
+        f"UMAP of the shared space with {sizes} {words.rows}, {words.first} on the left and "
+        f"{words.second} on the right, coloured by {', '.join(groups)}.{told}"
     )
 
 
 def _prediction(results: Results) -> str:
     if not len(results.prediction):
-        return NO_PREDICTION
-    return (
-        f"Correlation of predicted with measured protein: {prediction_summary(results.prediction)}"
-    )
+        return no_prediction(results.words)
+    told = prediction_summary(results.prediction, results.words)
+    return f"Correlation of predicted with measured {results.words.second}: {told}"
 
 
-def prediction_summary(prediction: pd.DataFrame) -> str:
-    """Say how well proteins are predicted, beside the baselines."""
+def prediction_summary(prediction: pd.DataFrame, words: Words) -> str:
+    """Say how well the second modality is predicted, beside the baselines."""
     table = mean_prediction(prediction)
     correlations = table.xs("correlation", axis="columns", level=1)
     methods = [method for method in METHODS if method in correlations]
     medians = ", ".join(f"{METHOD_NAMES[m]} {correlations[m].median():.3f}" for m in methods)
-    text = f"the median over {len(table)} proteins is, for {medians}"
+    text = f"the median over {len(table)} {words.targets} is, for {medians}"
     if {"sharedim", "ridge"} <= set(methods):
         better = int((correlations["sharedim"] >= correlations["ridge"]).sum())
         text += f"; sharedim is at least as good as ridge for {better} of {len(table)}"

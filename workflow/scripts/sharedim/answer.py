@@ -10,6 +10,7 @@ import pandas as pd
 
 from sharedim.saturation import TOLERANCE, curve, saturation_table
 from sharedim.shared_dimension import shared_dimension
+from sharedim.words import FOR_CELLS, Words, words_of
 
 MATCHING = "match_top0.5pct_rna_to_prot"
 # The null: it is compared with chance and never chosen.
@@ -21,17 +22,6 @@ MINIMUM_SEEDS = 3
 NEGLIGIBLE = 0.2
 # Of the models that failed, a warning names so many.
 NAMED_FAILURES = 5
-
-RULE = (
-    "The recommended d is the smallest output dimension whose held-out top-0.5 % matching (RNA to "
-    f"protein) falls short of the best by no more than {TOLERANCE:.0%} of the gain over chance, for "
-    "the recipe that matches best on held-out cells, and no less than the first d trained of at "
-    "least k-hat + 1, since representations of unit length lie on a sphere, which has one dimension "
-    "less than coordinates. k-hat is the participation ratio of the canonical correlations that "
-    "hold up on cells left out, those of the linear baseline at the largest d, to the nearest whole "
-    "number; its interval reaches up to their plain count. Intervals (90 %) resample the seeds with "
-    "their splits."
-)
 
 
 @dataclass(frozen=True)
@@ -133,7 +123,14 @@ def conclude(
     """
     saturation = saturation_table(scores, check["split"])
     directions = min(preprocessing[modality]["components"] for modality in ("rna", "prot"))
-    answer = answer_of(dataset, scores, saturation, contrastive=contrastive, directions=directions)
+    answer = answer_of(
+        dataset,
+        scores,
+        saturation,
+        contrastive=contrastive,
+        directions=directions,
+        words=words_of(check["kind"], check["modalities"]),
+    )
     return saturation, answer
 
 
@@ -144,6 +141,7 @@ def answer_of(
     *,
     contrastive: list[str],
     directions: int,
+    words: Words = FOR_CELLS,
 ) -> dict:
     """Say how many dimensions are shared and which output dimension to use.
 
@@ -157,6 +155,8 @@ def answer_of(
         The recipes that train encoders.
     directions : int
         Features of the smaller modality: a linear baseline has no more directions than these.
+    words : Words
+        What the sentences call the modalities and their rows.
 
     Returns
     -------
@@ -172,16 +172,30 @@ def answer_of(
     recommended = _recommended(best, k_hat, sorted(scores["dim"].unique()))
     return {
         "dataset": dataset,
-        "sentence": _sentence(dataset, best, recommended, k_hat),
+        "sentence": _sentence(dataset, best, recommended, k_hat, words),
         "recommended_d": recommended,
         "k_hat": k_hat,
         "recipe": best.recipe if best else None,
-        "rule": RULE,
+        "rule": _rule(words),
         "warnings": [
-            *_warnings_of_recipes(summaries),
-            *_warnings_of_answer(best, contrastive, directions, scores["seed"].nunique()),
+            *_warnings_of_recipes(summaries, words),
+            *_warnings_of_best(best, contrastive, directions, words),
+            *_warnings_of_seeds(scores["seed"].nunique()),
         ],
     }
+
+
+def _rule(words: Words) -> str:
+    return (
+        "The recommended d is the smallest output dimension whose held-out top-0.5 % matching "
+        f"({words.first} to {words.second}) falls short of the best by no more than {TOLERANCE:.0%} "
+        f"of the gain over chance, for the recipe that matches best on held-out {words.pairs}, and no "
+        "less than the first d trained of at least k-hat + 1, since representations of unit length "
+        "lie on a sphere, which has one dimension less than coordinates. k-hat is the participation "
+        f"ratio of the canonical correlations that hold up on {words.pairs} left out, those of the "
+        "linear baseline at the largest d, to the nearest whole number; its interval reaches up to "
+        "their plain count. Intervals (90 %) resample the seeds with their splits."
+    )
 
 
 def _recommended(best: RecipeSummary | None, k_hat: dict, dims: list[int]) -> dict:
@@ -200,10 +214,12 @@ def _whole(value: float) -> int | None:
     return int(value) if math.isfinite(value) else None
 
 
-def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat: dict) -> str:
+def _sentence(
+    dataset: str, best: RecipeSummary | None, recommended: dict, k_hat: dict, words: Words
+) -> str:
     if best is None:
         return (
-            f"Nothing shared was found in {dataset}: no recipe matches held-out cells "
+            f"Nothing shared was found in {dataset}: no recipe matches held-out {words.pairs} "
             "clearly better than chance."
         )
     d, low, high = recommended["value"], recommended["low"], recommended["high"]
@@ -217,19 +233,19 @@ def _sentence(dataset: str, best: RecipeSummary | None, recommended: dict, k_hat
     else:
         use = f"Use d = {d}{interval} for {dataset}: held-out matching does not improve beyond it"
     evidence = f" ({best.recipe}: {best.saturation['plateau']:.3f}, chance {best.chance:.3f})"
-    return f"{use}{evidence}. {_shared_sentence(k_hat)}"
+    return f"{use}{evidence}. {_shared_sentence(k_hat, words.pairs)}"
 
 
-def _shared_sentence(k_hat: dict) -> str:
+def _shared_sentence(k_hat: dict, pairs: str) -> str:
     if k_hat["value"] is None:
         reason = {
-            "nothing_shared": "no single direction of the linear baseline holds up on cells left out",
+            "nothing_shared": f"no single direction of the linear baseline holds up on {pairs} left out",
             "not_run": "it is found by the recipe cca, which was not run",
             "failed": "no model of the recipe cca gave a finite estimate",
         }[k_hat["status"]]
         return f"How many dimensions are shared is not known: {reason}."
     span = f" ({k_hat['low']} to {k_hat['high']})" if k_hat["low"] is not None else ""
-    told = f"{k_hat['count']:g} canonical directions hold up on cells left out"
+    told = f"{k_hat['count']:g} canonical directions hold up on {pairs} left out"
     if k_hat["count"] > k_hat["effective"] + NEGLIGIBLE:
         told += f", {k_hat['effective']:.1f} with weak ones counted for less"
     if k_hat["status"] == "not_saturated":
@@ -241,21 +257,21 @@ def _shared_sentence(k_hat: dict) -> str:
     return f"The modalities share {k_hat['value']}{span} dimensions: {told}{all_of_it}."
 
 
-def _warnings_of_recipes(summaries: list[RecipeSummary]) -> list[str]:
+def _warnings_of_recipes(summaries: list[RecipeSummary], words: Words) -> list[str]:
     warnings = []
     for summary in summaries:
         if summary.recipe == NULL:
             if summary.usable:
                 warnings.append(
                     f"The null is above chance: {NULL}, trained on wrong partners, matches "
-                    f"{summary.saturation['plateau']:.4f} of held-out cells, chance "
-                    f"{summary.chance:.4f}. Something other than pairs tells the cells apart."
+                    f"{summary.saturation['plateau']:.4f} of held-out {words.pairs}, chance "
+                    f"{summary.chance:.4f}. Something other than pairs tells the {words.rows} apart."
                 )
         elif summary.overfits:
             warnings.append(
                 f"The recipe {summary.recipe} overfits: from d = {summary.saturation['d_saturation']:g} "
                 f"on its matching is {summary.in_sample:.3f} in sample and {summary.held_out:.3f} on "
-                f"held-out cells, chance {summary.chance:.3f}."
+                f"held-out {words.pairs}, chance {summary.chance:.3f}."
             )
         if summary.failed:
             several = len(summary.failed) > 1
@@ -270,15 +286,15 @@ def _warnings_of_recipes(summaries: list[RecipeSummary]) -> list[str]:
     return warnings
 
 
-def _warnings_of_answer(
-    best: RecipeSummary | None, contrastive: list[str], directions: int, seeds: int
+def _warnings_of_best(
+    best: RecipeSummary | None, contrastive: list[str], directions: int, words: Words
 ) -> list[str]:
     warnings = []
     if best is not None and best.recipe not in contrastive:
         if contrastive:
             warnings.append(
-                f"The linear baseline {best.recipe} matches held-out cells better than contrastive "
-                "training, so the recommendation rests on it."
+                f"The linear baseline {best.recipe} matches held-out {words.pairs} better than "
+                "contrastive training, so the recommendation rests on it."
             )
         if best.saturation["d_saturation"] >= directions:
             warnings.append(
@@ -287,9 +303,13 @@ def _warnings_of_answer(
             )
     if best is not None and best.saturation["status"] == "not_saturated":
         warnings.append("Nothing saturates inside the grid: add larger dims.")
-    if seeds < MINIMUM_SEEDS:
-        warnings.append(
-            f"{seeds} seed{'s' if seeds > 1 else ''} cannot tell how sure this is: use at least "
-            f"{MINIMUM_SEEDS}."
-        )
     return warnings
+
+
+def _warnings_of_seeds(seeds: int) -> list[str]:
+    if seeds >= MINIMUM_SEEDS:
+        return []
+    return [
+        f"{seeds} seed{'s' if seeds > 1 else ''} cannot tell how sure this is: use at least "
+        f"{MINIMUM_SEEDS}."
+    ]

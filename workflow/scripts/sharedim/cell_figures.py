@@ -16,10 +16,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sharedim.figure_style import MUTED, SMALL, drawn, say, type_colours
-from sharedim.results import MODALITIES, Results
+from sharedim.figure_style import MUTED, SMALL, THIRD, broken, drawn, say, type_colours
+from sharedim.results import Results
+from sharedim.words import Words
 
-NO_EMBEDDING = "Nothing shared was found, so that no cells were embedded."
 UNKNOWN = "unknown"
 # Beyond these, the rarest are drawn as others: neither colours nor numbers would tell them apart.
 MOST_TYPES = 40
@@ -28,17 +28,17 @@ BEST_SHARE = 1e-3
 
 
 def plot_embedding(results: Results) -> Figure:
-    """Draw RNA and protein cells in the shared space, by each level of types, batch and match.
+    """Draw both modalities in the shared space, by each level of types, batch and match.
 
     Returns
     -------
     Figure
-        One row a colouring, RNA beside protein in the same coordinates; types bear numbers that
+        One row a colouring, the modalities side by side in the same coordinates; types bear numbers that
         their list explains. Points are rasterised.
     """
-    cells = results.embedding
+    cells, words = results.embedding, results.words
     if not len(cells):
-        return say(NO_EMBEDDING)
+        return say(no_embedding(words))
     # Drawn in a random order, which is the same each time: no type hides another by its name.
     cells = cells.iloc[np.random.default_rng(0).permutation(len(cells))]
     levels = [level for level in results.labels if level in cells and cells[level].notna().any()]
@@ -50,8 +50,8 @@ def plot_embedding(results: Results) -> Figure:
         axes,
     ):
         for group, row in zip(groups, axes, strict=False):
-            _draw_groups(row, cells, group)
-        _draw_matches(figure, axes[-1], cells)
+            _draw_groups(row, cells, group, words)
+        _draw_matches(figure, axes[-1], cells, words)
         limits = [_limits(cells[name]) for name in ("umap1", "umap2")]
         for axis in axes[:, :2].flat:
             axis.set(xlim=limits[0], ylim=limits[1], xticks=[], yticks=[])
@@ -64,7 +64,12 @@ def plot_embedding(results: Results) -> Figure:
     return figure
 
 
-def _draw_groups(row: np.ndarray, cells: pd.DataFrame, group: str) -> None:
+def no_embedding(words: Words) -> str:
+    """Say why nothing was embedded."""
+    return f"Nothing shared was found, so that no {words.pairs} were embedded."
+
+
+def _draw_groups(row: np.ndarray, cells: pd.DataFrame, group: str, words: Words) -> None:
     names = cells[group].fillna(UNKNOWN)
     counts = names[names != UNKNOWN].value_counts()
     shown = list(counts.index[:MOST_TYPES])
@@ -72,10 +77,10 @@ def _draw_groups(row: np.ndarray, cells: pd.DataFrame, group: str) -> None:
     drawn_in = names.map(colours).fillna(MUTED)
     # Of batches, which mix where all is well, numbers would say nothing.
     numbered = group != "batch"
-    for axis, (modality, title) in zip(row, MODALITIES.items(), strict=False):
+    for axis, (modality, title) in zip(row, words.modalities.items(), strict=False):
         own = cells["modality"] == modality
         _scatter(axis, cells[own], drawn_in[own])
-        axis.set_title(f"{title}, by {group}")
+        axis.set_title(broken(f"{title}, by {group}", THIRD))
         if numbered:
             _number(axis, cells[own], names[own], shown)
     handles = [
@@ -117,34 +122,35 @@ def _densest(points: np.ndarray) -> np.ndarray:
     return np.median(points[inside[0] & inside[1]], axis=0)
 
 
-def _draw_matches(figure: Figure, row: np.ndarray, cells: pd.DataFrame) -> None:
+def _draw_matches(figure: Figure, row: np.ndarray, cells: pd.DataFrame, words: Words) -> None:
     paired = cells["match_share"].notna()
     scale = LogNorm(BEST_SHARE, 1)
-    for axis, (modality, title) in zip(row, MODALITIES.items(), strict=False):
+    for axis, (modality, title) in zip(row, words.modalities.items(), strict=False):
         own = cells["modality"] == modality
         _scatter(axis, cells[own & ~paired], MUTED)
         matched = cells[own & paired]
         shares = matched["match_share"].clip(lower=BEST_SHARE)
         points = _scatter(axis, matched, shares, cmap="cividis", norm=scale)
-        axis.set_title(f"{title}, by place of the own partner")
+        axis.set_title(broken(f"{title}, by place of the own partner", THIRD))
     bar = figure.colorbar(points, cax=row[2].inset_axes([0.02, 0.05, 0.07, 0.7]))
     bar.set_ticks(
         [1e-3, 1e-2, 1e-1, 1], labels=["best 0.1 %", "best 1 %", "best 10 %", "last of all"]
     )
-    row[2].text(
-        0.0, 1.0, match_summary(cells), transform=row[2].transAxes, va="top", fontsize=SMALL
-    )
+    summary = match_summary(cells, words)
+    row[2].text(0.0, 1.0, summary, transform=row[2].transAxes, va="top", fontsize=SMALL)
 
 
-def match_summary(cells: pd.DataFrame) -> str:
+def match_summary(cells: pd.DataFrame, words: Words) -> str:
     """Return the median place of the partner among validation and among training cells, in words."""
     lines = []
     for part, name in (("validation", "held-out"), ("train", "training")):
         shares = cells.loc[cells["part"] == part, "match_share"].dropna()
         if len(shares):
-            lines.append(f"median of {name} cells: best {shares.median():.2%}".replace("%", " %"))
+            lines.append(
+                f"median of {name} {words.pairs}: best {shares.median():.2%}".replace("%", " %")
+            )
     if cells["match_share"].isna().any():
-        lines.append("grey: cells of one modality")
+        lines.append(f"grey: {words.rows} of one modality")
     return "\n".join(lines)
 
 

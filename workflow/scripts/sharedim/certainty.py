@@ -44,7 +44,7 @@ def reasons_of(results: Results, saturation: pd.DataFrame) -> list[Reason]:
     summaries = {s.recipe: s for s in summarise_recipes(results.scores, saturation)}
     best = summaries.get(results.recipe)
     reasons = [
-        *_of_matching(best, summaries),
+        *_of_matching(best, summaries, results.words.pairs),
         *_of_d(results, best),
         *_of_null(summaries.get(NULL)),
         *_of_k(results),
@@ -54,13 +54,15 @@ def reasons_of(results: Results, saturation: pd.DataFrame) -> list[Reason]:
     return sorted(reasons, key=lambda reason: not reason.supports)
 
 
-def _of_matching(best: RecipeSummary | None, summaries: dict[str, RecipeSummary]) -> list[Reason]:
+def _of_matching(
+    best: RecipeSummary | None, summaries: dict[str, RecipeSummary], pairs: str
+) -> list[Reason]:
     if best is None:
         return []
     plateau = best.saturation["plateau"]
     text = (
-        f"On cells it never saw, {best.recipe} finds the own partner among the best 0.5 % for "
-        f"{100 * plateau:.1f} % of the cells, {plateau / best.chance:.0f} times as often as guessing"
+        f"On {pairs} it never saw, {best.recipe} finds the own partner among the best 0.5 % for "
+        f"{100 * plateau:.1f} % of the {pairs}, {plateau / best.chance:.0f} times as often as guessing"
     )
     linear = [summaries[name] for name in ("cca", "pca") if name in summaries]
     linear = [summary for summary in linear if summary is not best and summary.usable]
@@ -113,9 +115,11 @@ def _of_k(results: Results) -> list[Reason]:
     truth = (results.check.get("truth") or {}).get("shared_dimensions")
     reasons = []
     if k["status"] == "all_directions":
+        # Of cells it is the proteins that are few; of features it may be either side.
+        more = "features" if results.check["kind"] == "features" else "proteins"
         text = (
             "Every direction of the smaller modality is shared in part, so that k-hat is bounded by how "
-            "many there are: more proteins might show more."
+            f"many there are: more {more} might show more."
         )
         reasons.append(Reason(False, text))
     elif k["status"] == "not_saturated":

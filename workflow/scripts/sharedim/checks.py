@@ -284,34 +284,35 @@ def name_notes(genes: pd.Index, proteins: pd.Index) -> list[str]:
     return notes
 
 
-def label_notes(labels: pd.DataFrame) -> list[str]:
-    """Say which cells and types label transfer cannot judge."""
+def label_notes(labels: pd.DataFrame, pairs: str) -> list[str]:
+    """Say which cells, called ``pairs``, and which types label transfer cannot judge."""
     notes = []
     for column in labels:
         unknown = int(labels[column].isna().sum())
         if unknown:
             notes.append(
-                f"{column}: {unknown:,} of {len(labels):,} cells are of no known type; they take part "
-                "in matching but not in label transfer."
+                f"{column}: {unknown:,} of {len(labels):,} {pairs} are of no known type; they take "
+                "part in matching but not in label transfer."
             )
         sizes = labels[column].value_counts()
         few = sizes[sizes < FEW_CELLS_OF_A_TYPE]
         if len(few):
             named = ", ".join(f"{name} ({n})" for name, n in few.items())
             notes.append(
-                f"{column}: types with fewer than {FEW_CELLS_OF_A_TYPE} cells, for which label "
+                f"{column}: types with fewer than {FEW_CELLS_OF_A_TYPE} {pairs}, for which label "
                 f"transfer says little: {named}."
             )
     return notes
 
 
-def batch_notes(batch: pd.Series | None) -> list[str]:
-    """Say how many cells name no batch."""
+def batch_notes(batch: pd.Series | None, pairs: str) -> list[str]:
+    """Say how many cells, called ``pairs``, name no batch."""
     nameless = 0 if batch is None else int((batch == NO_BATCH).sum())
     if not nameless:
         return []
     return [
-        f"{nameless:,} of {len(batch):,} cells name no batch; together they count as one, '{NO_BATCH}'."
+        f"{nameless:,} of {len(batch):,} {pairs} name no batch; together they count as one, "
+        f"'{NO_BATCH}'."
     ]
 
 

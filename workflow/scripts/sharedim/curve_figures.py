@@ -13,20 +13,22 @@ from matplotlib.figure import Figure
 from sharedim.answer import MATCHING, NULL
 from sharedim.figure_style import (
     COLOURS,
+    HALF,
     REFERENCE,
+    broken,
     count_on,
     drawn,
     legend_below,
     mark_chosen,
     recipe_looks,
 )
-from sharedim.results import MODALITIES, Results
+from sharedim.results import Results
+from sharedim.words import Words
 
-SPLITS = {"train": "in sample (training cells)", "test": "out of sample (held-out cells)"}
 INFORMATION = "infonce_nats"
 
 
-def saturation_panels(labels: list[str]) -> dict[str, str]:
+def saturation_panels(labels: list[str], words: Words) -> dict[str, str]:
     """Return the metrics that are drawn and their titles: matching, two levels of types, information.
 
     Parameters
@@ -34,20 +36,30 @@ def saturation_panels(labels: list[str]) -> dict[str, str]:
     labels : list of str
         Label columns, the coarsest first. The first level is transferred from RNA to protein and
         the second back, as in the paper; a single level is shown both ways.
+    words : Words
+        What the modalities are called.
     """
     return {
-        **_paper_panels(labels),
+        **_paper_panels(labels, words),
         INFORMATION: "Bound on shared information (nats)",
     }
 
 
-def _paper_panels(labels: list[str]) -> dict[str, str]:
-    panels = {MATCHING: "Top-0.5 % matching, RNA to protein"}
+def _paper_panels(labels: list[str], words: Words) -> dict[str, str]:
+    there, back = words.directions.values()
+    panels = {MATCHING: f"Top-0.5 % matching, {there}"}
     if labels:
         first, second = labels[0], labels[min(1, len(labels) - 1)]
-        panels[f"label_{first}_rna_to_prot"] = f"Label transfer, {first}, RNA to protein"
-        panels[f"label_{second}_prot_to_rna"] = f"Label transfer, {second}, protein to RNA"
+        panels[f"label_{first}_rna_to_prot"] = f"Label transfer, {first}, {there}"
+        panels[f"label_{second}_prot_to_rna"] = f"Label transfer, {second}, {back}"
     return panels
+
+
+def _splits(words: Words) -> dict[str, str]:
+    return {
+        "train": f"in sample (training {words.pairs})",
+        "test": f"out of sample (held-out {words.pairs})",
+    }
 
 
 def plot_saturation(results: Results) -> Figure:
@@ -61,18 +73,20 @@ def plot_saturation(results: Results) -> Figure:
     """
     scores, looks = results.scores, recipe_looks(results.recipes)
     known = set(scores["metric"])
-    panels = {m: title for m, title in saturation_panels(results.labels).items() if m in known}
+    panels = saturation_panels(results.labels, results.words)
+    panels = {metric: title for metric, title in panels.items() if metric in known}
+    splits = _splits(results.words)
     height = 0.9 + 1.55 * len(panels)
     with drawn(len(panels), 2, height, sharex=True, sharey="row") as (figure, axes):
         for (metric, title), row in zip(panels.items(), axes, strict=True):
             panel = scores[scores["metric"] == metric]
-            for axis, (split, where) in zip(row, SPLITS.items(), strict=True):
+            for axis, (split, where) in zip(row, splits.items(), strict=True):
                 for recipe, look in looks.items():
                     own = panel[(panel["split"] == split) & (panel["recipe"] == recipe)]
                     draw_mean(axis, own, label=_with_null(recipe), **look)
-                axis.set_title(f"{title}\n{where}")
+                axis.set_title(broken(f"{title}\n{where}", HALF))
             _begin_at_zero(row[0])
-            for axis, split in zip(row, SPLITS, strict=True):
+            for axis, split in zip(row, splits, strict=True):
                 _draw_chance(axis, panel[panel["split"] == split])
             mark_chosen(row[1], results.answer["recommended_d"])
         _name_dimensions(axes[-1], scores)
@@ -93,20 +107,22 @@ def plot_paper_figure(results: Results) -> Figure:
     """
     recipe = paper_recipe(results)
     scores = results.scores[results.scores["recipe"] == recipe]
-    panels = [*_paper_panels(results.labels).items(), (None, "Intrinsic dimension (MLE)")]
+    panels = _paper_panels(results.labels, results.words).items()
+    panels = [*panels, (None, "Intrinsic dimension (MLE)")]
+    splits = _splits(results.words)
     height = 0.8 + 1.5 * len(panels)
     letters = iter(ascii_lowercase)
     with drawn(len(panels), 2, height, sharex=True, sharey="row") as (figure, axes):
         for (metric, title), row in zip(panels, axes, strict=True):
-            for axis, (split, where) in zip(row, SPLITS.items(), strict=True):
+            for axis, (split, where) in zip(row, splits.items(), strict=True):
                 own = scores[scores["split"] == split]
                 if metric is None:
-                    _draw_dimension(axis, own)
+                    _draw_dimension(axis, own, results.words)
                 else:
                     panel = own[own["metric"] == metric]
                     draw_mean(axis, panel, label=recipe, color=COLOURS[0], marker="o")
                     _draw_chance(axis, panel)
-                axis.set_title(f"{title}\n{where}")
+                axis.set_title(broken(f"{title}\n{where}", HALF))
                 axis.text(
                     -0.12, 1.08, next(letters), transform=axis.transAxes,
                     fontsize=10, fontweight="bold", va="bottom",
@@ -149,9 +165,9 @@ def draw_mean(axis: Axes, scores: pd.DataFrame, **look: object) -> None:
     axis.set(xlabel=names[0], ylabel=names[1])
 
 
-def _draw_dimension(axis: Axes, scores: pd.DataFrame) -> None:
+def _draw_dimension(axis: Axes, scores: pd.DataFrame, words: Words) -> None:
     for (modality, name), colour, marker in zip(
-        MODALITIES.items(), COLOURS, ("o", "s"), strict=False
+        words.modalities.items(), COLOURS, ("o", "s"), strict=False
     ):
         own = scores[scores["metric"] == f"id_mle_{modality}"]
         draw_mean(axis, own, label=f"intrinsic dimension, {name}", color=colour, marker=marker)

@@ -6,6 +6,7 @@ from datetime import date
 from urllib.parse import quote
 
 from sharedim.pages import interval, number, render
+from sharedim.words import Words, words_of
 
 STATUS = {
     "saturated": "saturates inside the grid",
@@ -29,15 +30,20 @@ def render_index(answers: list[dict], checks: list[dict]) -> str:
     str
         HTML, with a relative link to each dataset's report.
     """
+    words = [words_of(check["kind"], check["modalities"]) for check in checks]
+    modalities = {own.both for own in words}
     return render(
         "index.html.j2",
         title="Shared dimensions of several datasets" if len(answers) > 1 else "Shared dimensions",
-        rows=[_row(a, c) for a, c in zip(answers, checks, strict=True)],
+        rows=[_row(*own) for own in zip(answers, checks, words, strict=True)],
+        # What all datasets share stands above the table, what they do not in it.
+        modalities=modalities.pop() if len(modalities) == 1 else None,
+        pairs=" or ".join(dict.fromkeys(own.pairs for own in words)),
         today=date.today().isoformat(),
     )
 
 
-def _row(answer: dict, check: dict) -> dict:
+def _row(answer: dict, check: dict, words: Words) -> dict:
     d, k_hat = answer["recommended_d"], answer["k_hat"]
     return {
         "dataset": answer["dataset"],
@@ -47,7 +53,8 @@ def _row(answer: dict, check: dict) -> dict:
         "k_hat": "–" if k_hat["value"] is None else number(k_hat["value"]),
         "k_interval": interval(k_hat) or "–",
         "status": STATUS.get(d["status"], d["status"].replace("_", " ")),
-        "cells": check["paired_cells"],
+        "modalities": words.both,
+        "pairs": check["paired_cells"],
         "sentence": answer["sentence"],
         "warnings": len(answer["warnings"]) + len(check["warnings"]),
     }

@@ -11,6 +11,7 @@ from sharedim.feature_notes import feature_notes, refuse_options
 from sharedim.holdout import fixed_test_cells
 from sharedim.modalities import FEATURES, PROTEIN, RNA
 from sharedim.splits import TRAIN_CELLS, split_cells
+from sharedim.words import words_of
 
 if TYPE_CHECKING:
     from sharedim.io import PairedCells
@@ -67,6 +68,7 @@ def describe(
     levels = ", ".join(
         f"{column} ({len(found['types'])} types)" for column, found in labels.items()
     )
+    pairs = words_of(cells.kind, cells.words).pairs
     batches = {} if cells.batch is None else cells.batch.value_counts()
     return {
         "dataset": dataset,
@@ -93,9 +95,9 @@ def describe(
         "warnings": [
             *cells.notes,
             *(feature_notes(cells, features or {}) if cells.kind == FEATURES else []),
-            *label_notes(cells.labels),
-            *batch_notes(cells.batch),
-            *_split_notes(split, n_paired),
+            *label_notes(cells.labels, pairs),
+            *batch_notes(cells.batch, pairs),
+            *_split_notes(split, n_paired, pairs),
         ],
         "truth": cells.truth,
     }
@@ -121,19 +123,19 @@ def _in_words(test_cells: np.ndarray, cells: PairedCells, splitting: dict) -> st
     return f"the same for every seed, all of {cells.hold_out.name}: {', '.join(held_out)}"
 
 
-def _split_notes(split: Split, n_cells: int) -> list[str]:
+def _split_notes(split: Split, n_cells: int, pairs: str) -> list[str]:
     notes = []
     n_train = len(split.train)
     if n_train < TRAIN_CELLS // 2:
         notes.append(
-            f"Only {n_train:,} cells are left for training; contrastive training as published was made "
+            f"Only {n_train:,} {pairs} are left for training; contrastive training as published was made "
             f"for {TRAIN_CELLS:,} and memorises so few: trust the held-out curves, and have the cca "
             "baseline beside them."
         )
     idle = n_cells - np.sum([len(part) for part in (split.train, split.normaliser, split.test)])
     if idle:
         notes.append(
-            f"{idle:,} cells have no part in a seed: beside the cells held out, the paper's split has "
+            f"{idle:,} {pairs} have no part in a seed: beside the {pairs} held out, the paper's split has "
             "room for 18,000."
         )
     return notes

@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sharedim.curve_figures import draw_all_dimensions, draw_mean
-from sharedim.figure_style import COLOURS, MARKERS, count_on, drawn, mark_chosen, say
-from sharedim.results import MODALITIES, Results
+from sharedim.figure_style import COLOURS, HALF, MARKERS, broken, count_on, drawn, mark_chosen, say
+from sharedim.results import Results
+from sharedim.words import Words
 
 ESTIMATORS = {
     "mle": "maximum likelihood (the paper's)",
@@ -35,13 +36,13 @@ def plot_dimension(results: Results) -> Figure:
     scores = scores[(scores["recipe"] == recipe) & (scores["split"] == "test")]
     if not scores["metric"].str.startswith("id_").any():
         return say("No intrinsic dimension was estimated.")
-    types = dimension_of_types(results)
+    types, words = dimension_of_types(results), results.words
     ratios = [2.1, 0.5 + 0.13 * len(types)] if len(types) else [2.1]
     heights = {"height_ratios": ratios}
     with drawn(len(ratios), 2, 1.0 + sum(ratios), gridspec_kw=heights) as (figure, axes):
-        for axis, (modality, name) in zip(axes[0], MODALITIES.items(), strict=True):
+        for axis, (modality, name) in zip(axes[0], words.modalities.items(), strict=True):
             _draw_estimators(axis, scores, modality)
-            axis.set_title(f"{name}, recipe {recipe}, held-out cells")
+            axis.set_title(broken(f"{name}, recipe {recipe}, held-out {words.pairs}", HALF))
             axis.set_xlabel("output dimension d")
             count_on(axis)
             mark_chosen(axis, results.answer["recommended_d"])
@@ -53,7 +54,7 @@ def plot_dimension(results: Results) -> Figure:
         handles, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper center", ncols=3)
         if len(types):
-            _draw_types(axes[1], types, results.recommended_d)
+            _draw_types(axes[1], types, results.recommended_d, words)
     return figure
 
 
@@ -88,9 +89,11 @@ def _draw_estimators(axis: Axes, scores: pd.DataFrame, modality: str) -> None:
     draw_all_dimensions(axis, scores)
 
 
-def _draw_types(axes: list[Axes], types: pd.DataFrame, dim: int) -> None:
+def _draw_types(axes: list[Axes], types: pd.DataFrame, dim: int, words: Words) -> None:
     places = range(len(types))[::-1]
-    for axis, modality, colour, marker in zip(axes, MODALITIES, COLOURS, MARKERS, strict=False):
+    for axis, (modality, name), colour, marker in zip(
+        axes, words.modalities.items(), COLOURS, MARKERS, strict=False
+    ):
         if modality in types:
             own = types[modality]
             axis.errorbar(
@@ -101,5 +104,5 @@ def _draw_types(axes: list[Axes], types: pd.DataFrame, dim: int) -> None:
         axis.set_ylim(-0.6, len(types) - 0.4)
         axis.set_xlim(0, 1.05 * types.xs("mean", axis="columns", level=1).max().max())
         axis.grid(axis="y", linewidth=0.3, color="0.85")
-        axis.set_title(f"{MODALITIES[modality]}: each cell type at d = {dim}")
+        axis.set_title(broken(f"{name}: each {words.type} at d = {dim}", HALF))
         axis.set_xlabel("intrinsic dimension (maximum likelihood)")

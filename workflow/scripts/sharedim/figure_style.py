@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib
 
@@ -22,6 +23,10 @@ from sharedim.files import replacing
 # Inches: two columns of a journal's page. Nothing is printed below 7 points at this width.
 WIDTH = 7.1
 SMALL = 7
+# Characters of a title over half of the width, and over a third.
+HALF, THIRD = 52, 38
+# Characters of the longest name in a legend of five columns.
+LONGEST_OF_FIVE = 36
 # Dots an inch of PNGs and of what is rasterised inside SVGs.
 PNG_RESOLUTION, RASTER_RESOLUTION = 300, 200
 STYLE = {
@@ -105,6 +110,17 @@ def say(text: str) -> Figure:
     return figure
 
 
+def broken(title: str, characters: int) -> str:
+    """Break the lines of a title that are longer than there is room for.
+
+    Modalities and label columns have names of any length, and titles stand side by side.
+    """
+    lines = title.split("\n")
+    return "\n".join(
+        fill(line, characters, break_long_words=False, break_on_hyphens=False) for line in lines
+    )
+
+
 def recipe_looks(recipes: Sequence[str]) -> dict[str, dict]:
     """Give each recipe colour and marker, the same in every picture; the null is muted."""
     looks = {}
@@ -149,6 +165,7 @@ def legend_below(figure: Figure, axes: Sequence[Axes], **options: object) -> Non
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)
+    columns = 5 if max(map(len, named), default=0) <= LONGEST_OF_FIVE else 2
     figure.legend(
-        named.values(), named, loc="outside lower center", ncols=min(5, len(named)), **options
+        named.values(), named, loc="outside lower center", ncols=min(columns, len(named)), **options
     )

@@ -9,6 +9,7 @@ from sharedim.recipes import ContrastiveRecipe, LinearRecipe, Recipe
 from sharedim.results import Results
 from sharedim.saturation import TOLERANCE
 from sharedim.variants import with_variants
+from sharedim.words import Words
 
 REFERENCES = {
     "Gui et al. 2025": (
@@ -72,10 +73,11 @@ SIMILARITIES = {
 }
 
 
+# To be filled with the names of the modalities.
 LOSSES = {
     "two_sided": "the contrastive loss of Radford et al. 2021",
-    "rna_to_prot": "the one-sided contrastive loss of protein given RNA (Baptista et al. 2025)",
-    "prot_to_rna": "the one-sided contrastive loss of RNA given protein (Baptista et al. 2025)",
+    "rna_to_prot": "the one-sided contrastive loss of {second} given {first} (Baptista et al. 2025)",
+    "prot_to_rna": "the one-sided contrastive loss of {first} given {second} (Baptista et al. 2025)",
     "joint": "the joint contrastive loss of Baptista et al. 2025",
 }
 
@@ -134,22 +136,22 @@ def _features(check: dict, preprocessing: dict) -> str:
 def _given_features(check: dict, preprocessing: dict) -> str:
     first, second = check["modalities"].values()
     return (
-        f"The shared dimensions of {first} (here in place of RNA) and {second} (in place of protein) were "
-        f"analysed with sharedim {__version__} in {check['paired_cells']:,} pairs, by the method of Gui et "
-        f"al. 2025. {first}: {preprocessing['rna']['steps']}. {second}: {preprocessing['prot']['steps']}. "
+        f"The shared dimensions of {first} and {second} were analysed with sharedim {__version__} in "
+        f"{check['paired_cells']:,} pairs, by the method of Gui et al. 2025. {first}: "
+        f"{preprocessing['rna']['steps']}. {second}: {preprocessing['prot']['steps']}. "
         f"Features were fitted on {preprocessing['fitted_on']}."
     )
 
 
 def _training(results: Results, configuration: dict, recipes: dict[str, Recipe]) -> str:
-    scores, check = results.scores, results.check
+    scores, check, words = results.scores, results.check, results.words
     dims = ", ".join(map(str, sorted(scores["dim"].unique())))
     seeds = scores["seed"].nunique()
     split = check["split"]
     sentences = [
-        f"Models of output dimension d = {dims} were fitted with {_seeds(seeds)}; of the cells of each, "
+        f"Models of output dimension d = {dims} were fitted with {_seeds(seeds)}; of the {words.pairs} of each, "
         f"{split['test']:,} were held out ({check['test_cells']}).",
-        *(_recipe(recipes[name]) for name in results.recipes),
+        *(_recipe(recipes[name], words) for name in results.recipes),
     ]
     if configuration.get("refine"):
         sentences.append("The grid was refined around the d at which matching saturates.")
@@ -162,7 +164,7 @@ def _seeds(seeds: int) -> str:
     return f"{seeds} random seeds, each of which determines split and initial weights"
 
 
-def _recipe(recipe: Recipe) -> str:
+def _recipe(recipe: Recipe, words: Words) -> str:
     if isinstance(recipe, LinearRecipe):
         what = {
             "cca": (
@@ -171,11 +173,11 @@ def _recipe(recipe: Recipe) -> str:
             ),
             "pca": "principal components of each modality, joined by a linear map",
         }[recipe.method]
-        return f"The baseline {recipe.name} is {what}; its ridge was chosen on validation cells."
-    return _contrastive(recipe)
+        return f"The baseline {recipe.name} is {what}; its ridge was chosen on validation {words.pairs}."
+    return _contrastive(recipe, words)
 
 
-def _contrastive(recipe: ContrastiveRecipe) -> str:
+def _contrastive(recipe: ContrastiveRecipe, words: Words) -> str:
     if recipe.shuffle_pairs:
         return f"As a null, {recipe.name} was trained in the same way on wrong partners."
     layers = f"{recipe.hidden_layers} hidden layer{'s' * (recipe.hidden_layers != 1)}"
@@ -184,60 +186,66 @@ def _contrastive(recipe: ContrastiveRecipe) -> str:
         networks = "linear maps"
     length = f"{recipe.steps:,} steps at most" if recipe.steps else f"{recipe.epochs:,} epochs"
     similarity = SIMILARITIES[recipe.similarity]
+    loss = LOSSES[recipe.loss].format(first=words.first, second=words.second)
     extras = [
         *(["a linear skip connection"] if recipe.linear_skip else []),
         *(["a start from canonical correlation analysis"] if recipe.start == "cca" else []),
         *(["input noise"] if recipe.input_noise else []),
         *([f"dropout of {recipe.dropout:g}"] if recipe.dropout else []),
         *(["averaged weights"] if recipe.averaged_steps else []),
-        *(["early stopping on validation cells"] if recipe.patience else []),
+        *([f"early stopping on validation {words.pairs}"] if recipe.patience else []),
     ]
     with_extras = f", with {', '.join(extras)}" if extras else ""
     temperature = "a learned temperature" if recipe.learn_temperature else "a fixed temperature"
     optimiser = {"adam": "Adam", "adamw": "AdamW"}[recipe.optimiser]
     return (
         f"The recipe {recipe.name} trains two {networks}"
-        f" by {LOSSES[recipe.loss]} on {similarity} with {temperature}, "
-        f"for {length} of {recipe.batch_size} cells ({optimiser}, learning rate "
+        f" by {loss} on {similarity} with {temperature}, "
+        f"for {length} of {recipe.batch_size} {words.pairs} ({optimiser}, learning rate "
         f"{recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}){with_extras}."
     )
 
 
 def _evaluation(results: Results) -> str:
+    words = results.words
     transfer = (
-        f" Labels ({', '.join(results.labels)}) were transferred from the nearest cell of the other "
-        "modality."
+        f" Labels ({', '.join(results.labels)}) were transferred from the nearest {words.row} of the "
+        "other modality."
         if results.labels
         else ""
     )
     return (
-        "Matching is the share of held-out cells whose own partner is among the best 0.5 % of all "
-        f"candidates.{transfer} The recommended d is the smallest whose held-out matching falls short of "
+        f"Matching is the share of held-out {words.pairs} whose own partner is among the best 0.5 % of "
+        f"all candidates.{transfer} The recommended d is the smallest whose held-out matching falls short of "
         f"the best by no more than {TOLERANCE:.0%} of the gain over chance, and no less than k-hat + 1, "
-        "where k-hat is the participation ratio of the canonical correlations that hold up on cells left "
-        "out; 90 % intervals resample the seeds with their splits. Intrinsic dimension was estimated by "
+        "where k-hat is the participation ratio of the canonical correlations that hold up on "
+        f"{words.pairs} left out; 90 % intervals resample the seeds with their splits. Intrinsic "
+        "dimension was estimated by "
         "maximum likelihood over 20 neighbours (Levina and Bickel 2005) and by two nearest neighbours "
         "(Facco et al. 2017)."
     ).replace("5% of", "5 % of")
 
 
 def _after(results: Results, recipes: dict[str, Recipe]) -> str:
-    sentences = []
+    sentences, words = [], results.words
     if len(results.embedding):
         sentences.append(
             f"For the embedding the model ({results.recipe}, d = {results.recommended_d}) was fitted to "
-            "all but the validation cells and drawn with UMAP (McInnes et al. 2018)."
+            f"all but the validation {words.pairs} and drawn with UMAP (McInnes et al. 2018)."
         )
     if len(results.prediction):
+        predicted = "Protein was predicted from the RNA of held-out cells"
+        if results.check["kind"] == "features":
+            predicted = f"Of held-out pairs {words.second} was predicted from {words.first}"
         sentences.append(
-            "Protein was predicted from the RNA of held-out cells as the softmax-weighted average over the "
-            f"other cells at the temperature {_temperature(recipes[results.recipe])}, with 90 % split-conformal "
+            f"{predicted} as the softmax-weighted average over the other {words.pairs} at the "
+            f"temperature {_temperature(recipes[results.recipe], words)}, with 90 % split-conformal "
             "intervals (Lei et al. 2018), beside ridge regression and nearest neighbours."
         )
     return " ".join(sentences)
 
 
-def _temperature(recipe: Recipe) -> str:
+def _temperature(recipe: Recipe, words: Words) -> str:
     """Say where the temperature of a recipe comes from: closed forms learn none."""
     linear = isinstance(recipe, LinearRecipe)
-    return "chosen on validation cells" if linear else "that was learned"
+    return f"chosen on validation {words.pairs}" if linear else "that was learned"

@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, drawn, say
+from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, broken, drawn, say
 from sharedim.results import METHODS, Results, true_pairs_above_false
+from sharedim.words import Words
 
 NO_PAIRS = "Nothing shared was found, so that no model was chosen whose pairs could be compared."
-NO_PREDICTION = "Nothing shared was found, so that no protein was predicted from RNA."
 METHOD_NAMES = {
     "sharedim": "sharedim (softmax-weighted average)",
     "ridge": "ridge regression",
@@ -20,6 +20,8 @@ METHOD_NAMES = {
 # Of more proteins than this the best and the worst predicted are drawn; the tables hold all.
 MOST_PROTEINS = 40
 NOMINAL = 0.9
+# Characters of a title over the wider of two axes.
+WIDE = 70
 
 
 def plot_pairs(results: Results) -> Figure:
@@ -46,11 +48,16 @@ def plot_pairs(results: Results) -> Figure:
         axis.set_ylim(bottom=0)
         above = true_pairs_above_false(table)
         axis.set_title(
-            f"{results.recipe}, d = {results.recommended_d}, held-out cells: a true pair is more "
+            f"{results.recipe}, d = {results.recommended_d}, held-out {results.words.pairs}: a true pair is more "
             f"similar than a false one with probability {above:.3f}"
         )
         axis.legend()
     return figure
+
+
+def no_prediction(words: Words) -> str:
+    """Say why nothing was predicted."""
+    return f"Nothing shared was found, so that no {words.target} was predicted from {words.first}."
 
 
 def mean_prediction(prediction: pd.DataFrame) -> pd.DataFrame:
@@ -82,8 +89,8 @@ def plot_prediction(results: Results) -> Figure:
         that the interval promises.
     """
     if not len(results.prediction):
-        return say(NO_PREDICTION)
-    table = mean_prediction(results.prediction)
+        return say(no_prediction(results.words))
+    table, pairs = mean_prediction(results.prediction), results.words.pairs
     shown, note = table, ""
     if len(table) > MOST_PROTEINS:
         half = MOST_PROTEINS // 2
@@ -92,10 +99,11 @@ def plot_prediction(results: Results) -> Figure:
     height = 1.1 + 0.15 * len(shown)
     with drawn(1, 2, height, sharey=True, width_ratios=[2.2, 1]) as (figure, axes):
         left, right = axes[0]
-        _draw_correlations(left, shown)
+        _draw_correlations(left, shown, pairs)
         if note:
             left.axhline(half - 0.5, color="0.4", linewidth=0.6)
-        left.set_title(f"Protein predicted from RNA, held-out cells{note}")
+        title = f"{results.words.prediction}, held-out {pairs}{note}"
+        left.set_title(broken(title, WIDE))
         if ("sharedim", "coverage") in shown:
             places = np.arange(len(shown))[::-1]
             right.plot(shown["sharedim", "coverage"], places, MARKERS[0], color=COLOURS[0])
@@ -109,7 +117,7 @@ def plot_prediction(results: Results) -> Figure:
     return figure
 
 
-def _draw_correlations(axis: Axes, table: pd.DataFrame) -> None:
+def _draw_correlations(axis: Axes, table: pd.DataFrame, pairs: str) -> None:
     places = np.arange(len(table))[::-1]
     methods = [method for method in METHODS if (method, "correlation") in table]
     for method, colour, marker in zip(methods, COLOURS, MARKERS, strict=False):
@@ -123,4 +131,4 @@ def _draw_correlations(axis: Axes, table: pd.DataFrame) -> None:
     axis.set_ylim(-0.6, len(table) - 0.4)
     lowest = table.xs("correlation", axis="columns", level=1).min().min()
     axis.set_xlim(min(0, lowest - 0.05), 1.02)
-    axis.set_xlabel("Pearson correlation over held-out cells")
+    axis.set_xlabel(f"Pearson correlation over held-out {pairs}")

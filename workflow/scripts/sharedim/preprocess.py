@@ -200,10 +200,11 @@ def summarise(
             "fitted_on": "no pairs, since nothing is fitted",
             "options": asdict(options),
         }
+    pairs = "pairs" if given else "cells"
     fitted_on = (
-        f"{cells - unfitted:,} of {cells:,} cells, without the held-out ones"
+        f"{cells - unfitted:,} of {cells:,} {pairs}, without the held-out ones"
         if unfitted
-        else "all cells, held-out cells included, as in the paper"
+        else f"all {pairs}, held-out {pairs} included, as in the paper"
     )
     return {**done, "fitted_on": fitted_on, "options": asdict(options)}
 

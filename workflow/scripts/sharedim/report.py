@@ -13,7 +13,7 @@ from sharedim.certainty import reasons_of, verdict
 from sharedim.downloads import Download, data_uri, of_record, of_table
 from sharedim.methods import methods_of
 from sharedim.pages import interval, render
-from sharedim.pair_figures import NO_PAIRS, NO_PREDICTION
+from sharedim.pair_figures import NO_PAIRS, no_prediction
 from sharedim.recipes import as_record
 from sharedim.report_tables import (
     BADLY,
@@ -71,6 +71,7 @@ def render_report(results: Results, records: Records, pictures: dict[str, bytes]
         title=f"Shared dimensions of {results.check['dataset']}",
         answer=results.answer,
         check=results.check,
+        words=results.words,
         interval_of_d=interval(results.answer["recommended_d"]),
         interval_of_k=interval(results.answer["k_hat"]),
         verdict=verdict(reasons, results),
@@ -103,7 +104,7 @@ def _grid(results: Results, configuration: dict) -> dict:
 def _shown_numbers(results: Results, records: Records) -> dict:
     types = transferred_types(results)
     bad = types[types["recall"] < BADLY] if len(types) else types
-    nothing = results.recipe is None
+    predicted, words = results.prediction, results.words
     return {
         "saturation": shown_saturation(results, records.saturation),
         "score_tables": score_tables(results),
@@ -112,17 +113,16 @@ def _shown_numbers(results: Results, records: Records) -> dict:
         "bad_types": list(dict.fromkeys(bad["type"])) if len(bad) else [],
         "no_pairs": None if len(results.similarities) else NO_PAIRS,
         "embedded": len(results.embedding) > 0,
-        "nothing_shared": nothing,
-        "no_prediction": None if len(results.prediction) else NO_PREDICTION,
-        "prediction": prediction_table(results.prediction) if len(results.prediction) else None,
-        "prediction_summary": (
-            prediction_summary(results.prediction) if len(results.prediction) else ""
-        ),
+        "nothing_shared": results.recipe is None,
+        "no_prediction": None if len(predicted) else no_prediction(words),
+        "prediction": prediction_table(predicted, words) if len(predicted) else None,
+        "prediction_summary": prediction_summary(predicted, words) if len(predicted) else "",
     }
 
 
 def downloads(results: Results, records: Records) -> list[Download]:
     """Return every number of the page as files; what is too large is named where it lies."""
+    words = results.words
     found = [
         of_table("scores.tsv", results.scores, "every score of every model, with its chance level"),
         of_table(
@@ -131,13 +131,15 @@ def downloads(results: Results, records: Records) -> list[Download]:
             "where every curve saturates, with interval and status",
         ),
         of_table("types.tsv", records.types, "recall, precision and F1 of each type"),
-        of_table("confusions.tsv", results.confusions, "cells of each type given each type"),
+        of_table(
+            "confusions.tsv", results.confusions, f"{words.pairs} of each type given each type"
+        ),
         of_table(
             "type_dimensions.tsv", results.type_dimensions, "intrinsic dimension of each type"
         ),
         of_table("similarities.tsv", results.similarities, "histogram of true and false pairs"),
-        of_table("prediction.tsv", results.prediction, "every protein, method and seed"),
-        of_table("embedding.tsv", results.embedding, "coordinates and match of every cell"),
+        of_table("prediction.tsv", results.prediction, f"every {words.target}, method and seed"),
+        of_table("embedding.tsv", results.embedding, f"coordinates and match of every {words.row}"),
         *_histories(results),
         of_record("answer.json", results.answer, "the answer, its rule and warnings"),
         of_record("check.json", results.check, "what was found in the file"),

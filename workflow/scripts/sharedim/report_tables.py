@@ -11,7 +11,8 @@ from sharedim.curve_figures import saturation_panels
 from sharedim.dimension_figures import ESTIMATORS
 from sharedim.pages import number, percent
 from sharedim.pair_figures import METHOD_NAMES, mean_prediction
-from sharedim.results import DIRECTIONS, METHODS, MODALITIES, Results
+from sharedim.results import METHODS, Results
+from sharedim.words import Words
 
 # A type found less often than this matches badly.
 BADLY = 0.5
@@ -30,10 +31,12 @@ def score_tables(results: Results) -> list[dict]:
     known = set(results.scores["metric"])
     tables = [
         _score_table(results.scores, title, {metric: ""})
-        for metric, title in saturation_panels(results.labels).items()
+        for metric, title in saturation_panels(results.labels, results.words).items()
         if metric in known
     ]
-    dimension = {f"id_mle_{modality}": f" {name}" for modality, name in MODALITIES.items()}
+    dimension = {
+        f"id_mle_{modality}": f" {name}" for modality, name in results.words.modalities.items()
+    }
     return [*tables, _score_table(results.scores, "Intrinsic dimension (MLE)", dimension)]
 
 
@@ -65,7 +68,7 @@ def dimension_table(results: Results) -> dict:
     names = {
         f"id_{estimator}_{modality}": f"{name}, {where}"
         for estimator, name in ESTIMATORS.items()
-        for modality, where in MODALITIES.items()
+        for modality, where in results.words.modalities.items()
     }
     found = {metric: name for metric, name in names.items() if metric in set(held_out["metric"])}
     values = held_out.groupby(["metric", "dim"])["value"]
@@ -90,9 +93,9 @@ def mean_and_deviation(values: pd.Series) -> str:
 
 def shown_saturation(results: Results, saturation: pd.DataFrame) -> list[list]:
     """Return the held-out rows of what is drawn, by recipe: the file has all of them."""
-    shown = saturation_panels(results.labels) | {
+    shown = saturation_panels(results.labels, results.words) | {
         f"id_mle_{modality}": f"Intrinsic dimension (MLE), {name}"
-        for modality, name in MODALITIES.items()
+        for modality, name in results.words.modalities.items()
     }
     held_out = saturation[saturation["split"] == "test"].set_index(["recipe", "metric"])
     places = [(r, m) for r in results.recipes for m in shown if (r, m) in held_out.index]
@@ -124,14 +127,14 @@ def transferred_types(results: Results) -> pd.DataFrame:
     wrong = confusions[(confusions["type"] != confusions["given"]) & (confusions["cells"] > 0)]
     most = wrong.sort_values("cells").groupby(keys)["given"].last().rename("taken_for")
     table = table.join(most, on=keys).join(_places(results), on=keys)
-    table["direction"] = table["direction"].map(DIRECTIONS)
+    table["direction"] = table["direction"].map(results.words.directions)
     columns = [*keys, "cells", "recall", "precision", "f1", "taken_for", "place"]
     return table[columns].sort_values("recall", kind="stable").reset_index(drop=True)
 
 
 def _places(results: Results) -> pd.Series:
     cells = results.embedding
-    directions = dict(zip(MODALITIES, DIRECTIONS, strict=True))
+    directions = dict(zip(results.words.modalities, results.words.directions, strict=True))
     parts = {}
     for column in results.labels:
         if column in cells:
@@ -158,8 +161,8 @@ def type_rows(types: pd.DataFrame) -> list[list]:
     ]  # fmt: skip
 
 
-def prediction_table(prediction: pd.DataFrame) -> dict:
-    """Return mean correlation and coverage of every protein as texts, the best predicted first."""
+def prediction_table(prediction: pd.DataFrame, words: Words) -> dict:
+    """Return mean correlation and coverage of every feature as texts, the best predicted first."""
     table = mean_prediction(prediction)
     methods = [method for method in METHODS if (method, "correlation") in table]
     covered = ("sharedim", "coverage") in table
@@ -170,6 +173,6 @@ def prediction_table(prediction: pd.DataFrame) -> dict:
         rows.append([protein, *texts, *coverage])
     names = [METHOD_NAMES[method] for method in methods]
     return {
-        "columns": ["protein", *names, *(["inside the 90 % interval"] if covered else [])],
+        "columns": [words.target, *names, *(["inside the 90 % interval"] if covered else [])],
         "rows": rows,
     }

@@ -11,12 +11,11 @@ import pandas as pd
 from sharedim.answer import NULL
 from sharedim.files import read_json
 from sharedim.tables import read_table
+from sharedim.words import Words, words_of
 
 # Names that a reader may take for numbers or truth ("0", "1.0", "true"), and that are names all the same.
 NAMES = ("type", "given", "protein", "cell", "batch", "pair")
 METHODS = ("sharedim", "ridge", "neighbours")
-MODALITIES = {"rna": "RNA", "prot": "protein"}
-DIRECTIONS = {"rna_to_prot": "RNA to protein", "prot_to_rna": "protein to RNA"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,11 @@ class Results:
         named = {name: read_named(files[name], list(check["labels"])) for name in _WITH_NAMES}
         plain = {name: read_table(files[name]) for name in ("scores", "history")}
         return cls(answer=read_json(files["answer"]), check=check, **named, **plain)
+
+    @property
+    def words(self) -> Words:
+        """What texts and pictures call the modalities and their rows."""
+        return words_of(self.check["kind"], self.check["modalities"])
 
     @property
     def labels(self) -> list[str]:

@@ -12,6 +12,8 @@ from sharedim.figure_style import (
     COLOURS,
     MUTED,
     REFERENCE,
+    THIRD,
+    broken,
     count_on,
     dimension_colours,
     drawn,
@@ -53,7 +55,7 @@ def plot_training(results: Results) -> Figure:
                 _draw_lines(lower[2], mean, {"id_rna": "-", "id_prot": "--"}, colours)
             else:
                 lower[2].axis("off")
-            _name(upper, lower, recipe)
+            _name(upper, lower, recipe, results.words.second)
         handles = [Line2D([], [], color=colours[dim], label=f"d = {dim}") for dim in dims]
         # Where nothing is drawn there is room for it.
         places = [axis for axis in axes[:, 2] if not axis.axison]
@@ -137,16 +139,16 @@ def _draw_final_temperature(axis: Axes, history: pd.DataFrame, recipe: str) -> N
     axis.legend()
 
 
-def _name(upper: list[Axes], lower: list[Axes], recipe: str) -> None:
+def _name(upper: list[Axes], lower: list[Axes], recipe: str, second: str) -> None:
     quantities = [
         "loss in nats (dashed: held out)",
         "temperature",
         "alignment of held-out pairs",
-        "mean norm (dashed: protein)",
+        f"mean norm (dashed: {second})",
         "final temperature",
-        "intrinsic dimension (dashed: protein)",
+        f"intrinsic dimension (dashed: {second})",
     ]
     for axis, quantity in zip([*upper, *lower], quantities, strict=True):
         if axis.axison:
-            axis.set_title(f"{recipe}\n{quantity}")
+            axis.set_title(broken(f"{recipe}\n{quantity}", THIRD))
             count_on(axis)

@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sharedim.figure_style import SMALL, drawn, say
-from sharedim.results import DIRECTIONS, Results
+from sharedim.figure_style import HALF, SMALL, broken, drawn, say
+from sharedim.results import Results
+from sharedim.words import Words
 
-NO_LABELS = "No cell types are known, so there is no label transfer."
 NO_MODEL = "Nothing shared was found, so that no model was chosen to transfer labels with."
 # Up to so many types, shares stand in the cells; beyond the other, types are left to the tables.
 WRITTEN_TYPES, MOST_TYPES = 9, 45
@@ -28,11 +28,12 @@ def plot_confusion(results: Results) -> Figure:
         the best recipe at the recommended d, over the held-out cells of all seeds.
     """
     if not results.labels:
-        return say(NO_LABELS)
+        return say(no_labels(results.words))
     table = results.transfers
     if not len(table):
         return say(NO_MODEL)
     levels = [level for level in results.labels if level in set(table["column"])]
+    pairs, directions = results.words.pairs, results.words.directions
     counts = [
         min(table.loc[table["column"] == level, "type"].nunique(), MOST_TYPES) for level in levels
     ]
@@ -42,14 +43,24 @@ def plot_confusion(results: Results) -> Figure:
         for level, row in zip(levels, axes, strict=True):
             of_level = table[table["column"] == level]
             order = of_level.groupby("type")["cells"].sum().sort_values(ascending=False).index
-            for axis, (direction, name) in zip(row, DIRECTIONS.items(), strict=True):
+            for axis, (direction, name) in zip(row, directions.items(), strict=True):
                 own = of_level[of_level["direction"] == direction]
                 shares = confusion_shares(own).reindex(index=order, columns=order, fill_value=0.0)
                 image = _draw(axis, shares, f"{level}, {name}", first=axis is row[0])
         figure.colorbar(
-            image, ax=axes[0], aspect=12, pad=0.01, fraction=0.03, label="share of a type's cells"
+            image,
+            ax=axes[0],
+            aspect=12,
+            pad=0.01,
+            fraction=0.03,
+            label=f"share of a type's {pairs}",
         )
     return figure
+
+
+def no_labels(words: Words) -> str:
+    """Say why no labels were transferred."""
+    return f"No {words.types} are known, so there is no label transfer."
 
 
 def confusion_shares(confusions: pd.DataFrame) -> pd.DataFrame:
@@ -79,9 +90,8 @@ def _draw(axis: Axes, shares: pd.DataFrame, title: str, *, first: bool):
     if first:
         axis.set_ylabel("true type")
     left_out = len(shares) - len(shown)
-    axis.set_title(
-        title + (f"\n({left_out} rare types are in the table alone)" if left_out else "")
-    )
+    note = f"\n({left_out} rare types are in the table alone)" if left_out else ""
+    axis.set_title(broken(title + note, HALF))
     if len(shown) <= WRITTEN_TYPES:
         for (row, column), share in np.ndenumerate(shown.to_numpy()):
             if share >= 0.005:

@@ -62,7 +62,7 @@ def accuracies_of(dataset: DatasetEvidence) -> dict[str, str]:
     Matching and, where there are labels, the coarsest level from the first modality to the second
     and the next back.
     """
-    accuracies, levels = {MATCHING: "matching"}, list(dataset.check["labels"])[:2]
+    accuracies, levels = {MATCHING: "Matching"}, list(dataset.check["labels"])[:2]
     if levels:
         accuracies[f"label_{levels[0]}_rna_to_prot"] = levels[0]
         accuracies[f"label_{levels[-1]}_prot_to_rna"] = f"{levels[-1]}, back"
@@ -76,6 +76,7 @@ def findings_of(dataset: DatasetEvidence, recipe: str, source: str) -> list[Find
         for metric, title in accuracies_of(dataset).items()
         for split, words in SPLITS.items()
     }
+    model = next(dataset.trained(recipe, dataset.dims[0]))
     findings = [
         Finding(
             source,
@@ -87,6 +88,8 @@ def findings_of(dataset: DatasetEvidence, recipe: str, source: str) -> list[Find
                 }
             ),
             all(row["status"] in ENDED for row in curves.values()),
+            # With few, in-sample curves rise with d longer and held-out ones hardly at all.
+            f"Trained on {len(model.split.train):,} pairs.",
         )
     ]
     if dataset.check["labels"]:
@@ -130,12 +133,12 @@ def draw(datasets: list[DatasetEvidence]) -> Figure:
     with drawn(2 * len(datasets), 4, 0.5 + 3.8 * len(datasets)) as (figure, axes):
         rows = iter(axes)
         for own in datasets:
-            panels = accuracies_of(own) | {DIMENSION: "dimension"}
+            panels = accuracies_of(own) | {DIMENSION: "Dimension"}
             for split, words in SPLITS.items():
                 row = next(rows)
                 for axis, (metric, title) in zip(row, panels.items(), strict=False):
                     curves = {name: own.curve(name, metric, split) for name in own.recipes}
-                    draw_curves(axis, curves, f"{title.capitalize()}, {words}")
+                    draw_curves(axis, curves, f"{title}, {words}")
                 for axis in row[len(panels) :]:
                     axis.axis("off")
         legend_below(figure, axes.flat)

@@ -242,9 +242,10 @@ def test_going_down_in_dimensions_has_to_keep_what_was_matched():
     assert [finding.agrees for finding in found] == [False, True, False, True]
     assert "50 % of search" in found[1].found
     assert found[0].note.startswith("6 principal axes")
+    assert not found[1].note
     assert "20 % of training" in found[2].found
     assert found[2].note
-    assert "d = 6 in place of 40, where k-hat is 5" in found[3].expected
+    assert "d = 6 in place of 40, where the estimated dimension is 5" in found[3].expected
 
 
 def test_principal_axes_keep_inner_products_best():

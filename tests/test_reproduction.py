@@ -54,6 +54,6 @@ def test_the_document_has_a_row_a_finding_and_one_an_experiment(elsewhere):
     assert row in text
     for experiment in EXPERIMENTS.values():
         assert f"| {experiment.source} | {experiment.title} | " in text
-    assert "| 0 of 1 as expected | not run yet: it needs a GPU |" in text
-    assert "needs features that are computed elsewhere and a GPU" in text
+    assert "| 0 of 1 as expected | not run yet |" in text
+    assert "| not run yet: its features have to be computed first |" in text
     assert "{{" not in text

@@ -57,3 +57,10 @@ def test_beyond_the_papers_numbers_cells_have_no_part():
     split = split_cells(30_000, 0, np.arange(5_000))
     assert (len(split.train), len(split.normaliser), len(split.test)) == (10_000, 8_000, 5_000)
     assert np.concatenate([split.train, split.normaliser]).min() >= 5_000
+
+
+def test_a_recipe_with_a_share_of_its_own_leaves_no_cell_idle():
+    split = split_cells(30_000, 0, np.arange(5_000), 0.05)
+    assert (len(split.train), len(split.normaliser)) == (23_750, 1_250)
+    parts = np.concatenate([split.train, split.normaliser, split.test])
+    np.testing.assert_array_equal(np.sort(parts), np.arange(30_000))

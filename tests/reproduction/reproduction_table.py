@@ -91,9 +91,7 @@ def outcome_of(name: str, size: str) -> str:
         return f"{(found['agrees'] == 'yes').sum()} of {len(found)} as expected"
     if not (REPOSITORY / configurations(name, size)[-1]).exists():
         return "has one size"
-    needed = ["features that are computed elsewhere"] * (name in NOT_HERE)
-    needed += ["a GPU"] * (size == "paper")
-    return f"not run yet{': it needs ' * bool(needed)}{' and '.join(needed)}"
+    return f"not run yet{': its features have to be computed first' * (name in NOT_HERE)}"
 
 
 def overview() -> pd.DataFrame:
@@ -130,7 +128,7 @@ def write_document() -> None:
                 continue
             agreeing, findings = agreeing + (rows["same?"] == "yes").sum(), findings + len(rows)
             sections.append(
-                f"## {experiment.title} ({size})\n\n{experiment.question} After {experiment.source}.\n\n"
+                f"## {experiment.title} ({size})\n\n{experiment.question} It follows {experiment.source}.\n\n"
                 f"{markdown(rows)}\n"
             )
     text = TEMPLATE.read_text(encoding="utf-8")

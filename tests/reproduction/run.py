@@ -81,7 +81,6 @@ def run(name: str, size: str, *, measure: bool) -> bool:
         took = {key: before[key].iloc[0] for key in took}
     found = read_table(folder / "results" / "experiments" / name / size / "findings.tsv")
     record(name, size, found, {"command": command_of(files), **took})
-    write_document()
     return True
 
 
@@ -93,13 +92,22 @@ def main() -> None:
     parser.add_argument("--measure", action="store_true")
     given = parser.parse_args()
     known = sorted(path.stem for path in (REPOSITORY / "config/experiments").glob("*.yaml"))
-    known = [name for name in known if name not in ("real", *NOT_HERE)]
+    known = [
+        name
+        for name in known
+        if name not in ("real", *NOT_HERE)
+        and all((REPOSITORY / path).exists() for path in configurations(name, given.size))
+    ]
     unknown = set(given.names) - set(known)
     if unknown:
-        parser.error(f"no experiment {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    failed = [
-        name for name in given.names or known if not run(name, given.size, measure=given.measure)
-    ]
+        parser.error(
+            f"no experiment {', '.join(sorted(unknown))} in this size; there are {', '.join(known)}"
+        )
+    failed = []
+    for name in given.names or known:
+        if not run(name, given.size, measure=given.measure):
+            failed.append(name)
+        write_document()
     if failed:
         sys.exit(f"did not come to an end: {', '.join(failed)}")
 

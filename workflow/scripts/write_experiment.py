@@ -22,7 +22,7 @@ def main():
         outcome = experiment.measure(evidence)
         for kind in ("svg", "png"):
             save(outcome.picture, output[kind])
-        devices = ", ".join(evidence.devices)
+        devices = "; ".join(evidence.devices)
         write_table(output.findings, outcome.table().assign(device=devices))
         write_table(output.numbers, outcome.numbers)
         svg = Path(output.svg).read_bytes()

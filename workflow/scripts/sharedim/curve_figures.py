@@ -40,12 +40,13 @@ def saturation_panels(labels: list[str], words: Words) -> dict[str, str]:
         What the modalities are called.
     """
     return {
-        **_paper_panels(labels, words),
+        **paper_panels(labels, words),
         INFORMATION: "Bound on shared information (nats)",
     }
 
 
-def _paper_panels(labels: list[str], words: Words) -> dict[str, str]:
+def paper_panels(labels: list[str], words: Words) -> dict[str, str]:
+    """Return the accuracies of the paper's figures, and their titles; see `saturation_panels`."""
     there, back = words.directions.values()
     panels = {MATCHING: f"Top-0.5 % matching, {there}"}
     if labels:
@@ -107,7 +108,7 @@ def plot_paper_figure(results: Results) -> Figure:
     """
     recipe = paper_recipe(results)
     scores = results.scores[results.scores["recipe"] == recipe]
-    panels = _paper_panels(results.labels, results.words).items()
+    panels = paper_panels(results.labels, results.words).items()
     panels = [*panels, (None, "Intrinsic dimension (MLE)")]
     splits = _splits(results.words)
     height = 0.8 + 1.5 * len(panels)

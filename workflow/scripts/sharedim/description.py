@@ -135,7 +135,7 @@ def _split_notes(split: Split, n_cells: int, pairs: str) -> list[str]:
     idle = n_cells - np.sum([len(part) for part in (split.train, split.normaliser, split.test)])
     if idle:
         notes.append(
-            f"{idle:,} {pairs} have no part in a seed: beside the {pairs} held out, the paper's split has "
-            "room for 18,000."
+            f"{idle:,} {pairs} have no part in a seed of a recipe that divides them as published: beside the "
+            f"{pairs} held out, the paper's split has room for 18,000."
         )
     return notes

@@ -23,8 +23,8 @@ from sharedim.files import replacing
 # Inches: two columns of a journal's page. Nothing is printed below 7 points at this width.
 WIDTH = 7.1
 SMALL = 7
-# Characters of a title over half of the width, and over a third.
-HALF, THIRD = 52, 38
+# Characters of a title over half of the width, over a third and over a quarter.
+HALF, THIRD, QUARTER = 52, 38, 26
 # Characters of the longest name in a legend of five columns.
 LONGEST_OF_FIVE = 36
 # Dots an inch of PNGs and of what is rasterised inside SVGs.

@@ -57,7 +57,7 @@ def split_cells(
     to the same numbers; beyond 18,000 of them the remaining cells have no part.
 
     A recipe that says which share of the cells that are not tested it needs to choose by (at most
-    2,000 cells) trains on all others. The test cells are the same for every recipe.
+    2,000 cells) trains on all others, however many. The test cells are the same for every recipe.
 
     A model that is to be used rather than judged holds nothing out: all cells train but those that
     estimate the norm, or that the recipe chooses by.
@@ -98,7 +98,6 @@ def split_cells(
         n_train = min(TRAIN_CELLS, round(len(rest) * (1 - NORMALISER_SHARE)))
         n_normaliser = min(NORMALISER_CELLS, len(rest) - n_train)
     if validation_share is not None:
-        rest = rest[: TRAIN_CELLS + NORMALISER_CELLS]
         n_normaliser = min(VALIDATION_CELLS, round(len(rest) * validation_share))
         n_train = len(rest) - n_normaliser
     return Split(train=rest[:n_train], normaliser=rest[n_train : n_train + n_normaliser], test=test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from sharedim.experiments.capacity import measure_capacity
@@ -15,7 +16,7 @@ from sharedim.experiments.nonlinear import measure_nonlinear
 from sharedim.experiments.norms import measure_norms
 from sharedim.experiments.outcome import Outcome
 from sharedim.experiments.process_sampling import measure_sampling
-from sharedim.experiments.real_pairs import measure_cells, measure_features
+from sharedim.experiments.real_pairs import measure as measure_real
 from sharedim.experiments.samples import measure_samples
 from sharedim.experiments.similarities import measure_similarities
 from sharedim.experiments.synthetic import measure_synthetic
@@ -61,9 +62,9 @@ EXPERIMENTS = {
     "cite_seq": Experiment(
         "CITE-seq cells",
         "arXiv 2505.12473, Figure 5",
-        "RNA against surface protein of the same cells: do matching, classification at two levels and dimension "
-        "saturate, in sample and held out?",
-        measure_cells,
+        "RNA against surface protein of the same cells: do matching, classification and dimension saturate, in "
+        "sample and held out?",
+        partial(measure_real, source="Figure 5"),
     ),
     "norms": Experiment(
         "Norm concentration",
@@ -110,7 +111,7 @@ EXPERIMENTS = {
         "arXiv 2505.12473, Figures 13 and 14, with other images",
         "The left halves of images of digits against the right ones, as any pair of feature matrices with "
         "labels: do matching, label transfer and dimension saturate?",
-        measure_features,
+        partial(measure_real, source="As Figures 13 and 14"),
     ),
     "digit_labels": Experiment(
         "Images against labels",
@@ -123,14 +124,14 @@ EXPERIMENTS = {
         "arXiv 2505.12473, Figure 13",
         "Embeddings of images against those of their labels' texts: do matching, classification and dimension "
         "saturate?",
-        measure_features,
+        partial(measure_real, source="Figure 13"),
     ),
     "yfcc": Experiment(
         "YFCC images and texts",
         "arXiv 2505.12473, Figure 14",
         "Embeddings of images against those of their descriptions: do matching, classification and dimension "
         "saturate?",
-        measure_features,
+        partial(measure_real, source="Figure 14"),
     ),
     "gaussian": Experiment(
         "Gaussian pairs",

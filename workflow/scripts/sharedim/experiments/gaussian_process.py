@@ -43,8 +43,8 @@ def errors(dataset: DatasetEvidence) -> pd.DataFrame:
                     given = covariance.y if side == "x" else covariance.x
                     whole = np.trace(explained @ given @ explained.T)
                     error = mean_error(covariance, found, side) / whole
-                    rows.append((recipe, dim, model.seed, side, error))
-    return pd.DataFrame(rows, columns=["recipe", "dim", "seed", "side", "error"])
+                    rows.append((recipe, dim, model.seed, len(model.split.train), side, error))
+    return pd.DataFrame(rows, columns=["recipe", "dim", "seed", "pairs", "side", "error"])
 
 
 def population(dataset: DatasetEvidence) -> PairedCovariance:

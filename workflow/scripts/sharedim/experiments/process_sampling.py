@@ -27,7 +27,7 @@ class Varied(NamedTuple):
 
 
 BATCH = Varied("Figure 9", "batch", "pairs", 10_000, "larger batches")
-NUMBER = Varied("Figure 10", "pairs", "batch", 512, "more pairs")
+NUMBER = Varied("Figure 10", "pairs", "batch", 512, "more training pairs")
 
 
 def measure_sampling(evidence: Evidence) -> Outcome:
@@ -39,7 +39,7 @@ def measure_sampling(evidence: Evidence) -> Outcome:
     for own in evidence.datasets.values():
         batch = {name: own.recipe(name)["batch_size"] for name in own.recipes}
         table = errors(own)
-        parts.append(table.assign(pairs=own.truth["pairs"], batch=table["recipe"].map(batch)))
+        parts.append(table.assign(batch=table["recipe"].map(batch)))
     table = pd.concat(parts, ignore_index=True)
     findings = [of_sampling(table, side, varied) for varied in (BATCH, NUMBER) for side in SIDES]
     return Outcome(findings, table, draw_sampling(table))
@@ -76,7 +76,10 @@ def draw_sampling(table: pd.DataFrame) -> Figure:
             axis.plot(error.index, error, color=COLOURS[place], marker=MARKERS[place])
             title = SIDES[side].capitalize().replace(" given", "\ngiven")
             axis.set(title=title, xlabel=varied.what, xscale="log")
-            axis.set(ylim=(0, None), xticks=error.index, xticklabels=error.index)
+            axis.tick_params("x", rotation=45)
+            axis.set(
+                ylim=(0, None), xticks=error.index, xticklabels=[f"{at:,}" for at in error.index]
+            )
             axis.minorticks_off()
         axes[0, 0].set_ylabel("squared error, share of variance")
     return figure

@@ -5,33 +5,31 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sharedim.curve_figures import paper_panels
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome, several
 from sharedim.experiments.panels import draw_curves, tidy
 from sharedim.experiments.synthetic import DIMENSION
-from sharedim.figure_style import drawn, legend_below
+from sharedim.figure_style import QUARTER, broken, drawn, legend_below
+from sharedim.words import words_of
 
-MATCHING = "match_top0.5pct_rna_to_prot"
 # Times chance at which label transfer is clear of guessing.
 TRANSFERRED = 2
-# Share by which the dimension may still grow over the second half of the grid.
+# Share by which the dimension may still change over the second half of the grid.
 SETTLED = 0.25
-ENDED = ("saturated", "declining", "flat")
+ENDED = ("saturated", "declining")
 SPLITS = {"train": "in sample", "test": "held out"}
 
 
-def measure_cells(evidence: Evidence) -> Outcome:
-    """Ask of cells what Figure 5 shows: matching, transfer at every level and dimension against d."""
-    return measure(evidence, "Figure 5")
-
-
-def measure_features(evidence: Evidence) -> Outcome:
-    """Ask the same of precomputed features, as Figures 13 and 14 do."""
-    return measure(evidence, "Figures 13 and 14")
-
-
 def measure(evidence: Evidence, source: str) -> Outcome:
-    """Say of every recipe that is judged whether its curves saturate."""
+    """Ask what the paper shows of such pairs: matching, classification and dimension against d.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    source : str
+        The figure that shows it.
+    """
     findings, parts = [], []
     for own in evidence.datasets.values():
         for recipe in judged(own):
@@ -57,16 +55,9 @@ def judged(dataset: DatasetEvidence) -> list[str]:
 
 
 def accuracies_of(dataset: DatasetEvidence) -> dict[str, str]:
-    """Return the accuracies of the paper's figures, with a title each.
-
-    Matching and, where there are labels, the coarsest level from the first modality to the second
-    and the next back.
-    """
-    accuracies, levels = {MATCHING: "Matching"}, list(dataset.check["labels"])[:2]
-    if levels:
-        accuracies[f"label_{levels[0]}_rna_to_prot"] = levels[0]
-        accuracies[f"label_{levels[-1]}_prot_to_rna"] = f"{levels[-1]}, back"
-    return accuracies
+    """Return matching and, where there are labels, their transfer, as metrics with a title each."""
+    check = dataset.check
+    return paper_panels(list(check["labels"]), words_of(check["kind"], check["modalities"]))
 
 
 def findings_of(dataset: DatasetEvidence, recipe: str, source: str) -> list[Finding]:
@@ -83,7 +74,7 @@ def findings_of(dataset: DatasetEvidence, recipe: str, source: str) -> list[Find
             "matching and classification saturate inside the grid, in sample and held out",
             several(
                 {
-                    name: f"d = {row['d_saturation']:g} ({row['plateau']:.3f}, {row['status']})"
+                    name: f"d = {row['d_saturation']:g} ({row['plateau']:.3f}, {in_words(row)})"
                     for name, row in curves.items()
                 }
             ),
@@ -95,6 +86,11 @@ def findings_of(dataset: DatasetEvidence, recipe: str, source: str) -> list[Find
     if dataset.check["labels"]:
         findings.append(of_transfer(dataset, recipe, source))
     return [*findings, of_dimension(dataset, recipe, source)]
+
+
+def in_words(row: pd.Series) -> str:
+    """Say the status of a curve, which is a name in tables."""
+    return row["status"].replace("_", " ")
 
 
 def of_transfer(dataset: DatasetEvidence, recipe: str, source: str) -> Finding:
@@ -113,18 +109,19 @@ def of_transfer(dataset: DatasetEvidence, recipe: str, source: str) -> Finding:
 
 def of_dimension(dataset: DatasetEvidence, recipe: str, source: str) -> Finding:
     """Say whether the intrinsic dimension settles although d grows."""
+    last = dataset.dims[-1]
+    middle = max((d for d in dataset.dims if d <= last / 2), default=dataset.dims[0])
     growth, said = [], {}
     for split, words in SPLITS.items():
         dimension = dataset.curve(recipe, DIMENSION, split)["mean"]
-        middle = dimension[dimension.index >= dimension.index[-1] / 2].iloc[0]
-        growth.append(dimension.iloc[-1] / middle - 1)
+        growth.append(dimension.loc[last] / dimension.loc[middle] - 1)
         said[words] = ", ".join(f"{value:.2f} (d = {dim})" for dim, value in dimension.items())
     return Finding(
         source,
-        f"the intrinsic dimension settles although d grows (by less than {100 * SETTLED:.0f} % while d "
-        "doubles to its largest), in sample and held out",
+        f"the intrinsic dimension settles although d grows (changes by less than {100 * SETTLED:.0f} % from "
+        f"d = {middle} to {last}), in sample and held out",
         several(said),
-        bool(max(growth) < SETTLED),
+        all(abs(change) < SETTLED for change in growth),
     )
 
 
@@ -133,12 +130,13 @@ def draw(datasets: list[DatasetEvidence]) -> Figure:
     with drawn(2 * len(datasets), 4, 0.5 + 3.8 * len(datasets)) as (figure, axes):
         rows = iter(axes)
         for own in datasets:
-            panels = accuracies_of(own) | {DIMENSION: "Dimension"}
+            panels = accuracies_of(own) | {DIMENSION: "Intrinsic dimension"}
             for split, words in SPLITS.items():
                 row = next(rows)
+                row[0].set_ylabel(own.name)
                 for axis, (metric, title) in zip(row, panels.items(), strict=False):
                     curves = {name: own.curve(name, metric, split) for name in own.recipes}
-                    draw_curves(axis, curves, f"{title}, {words}")
+                    draw_curves(axis, curves, broken(f"{title}\n{words}", QUARTER))
                 for axis in row[len(panels) :]:
                     axis.axis("off")
         legend_below(figure, axes.flat)

@@ -6,12 +6,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sharedim.answer import MATCHING
 from sharedim.experiments.evidence import Evidence
 from sharedim.experiments.outcome import Finding, Outcome
 from sharedim.experiments.synthetic import shared
 from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, drawn
 
-MATCHING = "match_top0.5pct_rna_to_prot"
 # Pairs from which on k-hat should be the truth.
 ENOUGH = 2000
 
@@ -75,6 +75,7 @@ def answers(evidence: Evidence) -> pd.DataFrame:
     rows = []
     for own in evidence.datasets.values():
         k_hat, noise = own.answer["k_hat"], own.truth["noise"]
+        test = own.scores[own.scores["split"] == "test"]
         where = {(True, True): "both", (True, False): "first", (False, True): "second"}
         rows.append(
             {
@@ -88,9 +89,7 @@ def answers(evidence: Evidence) -> pd.DataFrame:
                 "high": k_hat["high"],
                 "effective": k_hat["effective"],
                 "recommended_d": own.answer["recommended_d"]["value"],
-                "matching": own.scores.query("metric == @MATCHING and split == 'test'")[
-                    "value"
-                ].max(),
+                "matching": test.loc[test["metric"] == MATCHING, "value"].max(),
             }
         )
     return pd.DataFrame(rows)

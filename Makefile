@@ -50,7 +50,7 @@ check: .venv/ready
 	@echo
 	@echo "Run it:  $(BIN)/snakemake --cores all --config $(if $(PROTEIN),'cells=[$(FILE)$(comma)$(PROTEIN)]','cells=$(FILE)') $(CONFIG)"
 
-# Two workers, each with whole files (tests/conftest.py); the long ones are collected first.
+# Two workers, each with whole files, the longest first (tests/conftest.py).
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 

@@ -19,11 +19,20 @@ ONE_WORKER = dict.fromkeys(
     ("test_reruns.py", "test_resuming.py", "test_reuse.py", "test_using.py"), "undisturbed"
 )
 
+# Whatever begins last keeps one worker busy while the other waits.
+LONGEST = {
+    group: place
+    for place, group in enumerate(("undisturbed", "test_running.py", "test_training.py"))
+}
+
 
 # Before the workers' own, which reads the marks.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file, and of files that share a fixture, on one worker."""
+    """Keep the tests of a file, and of files that share a fixture, on one worker, the longest first."""
+    items.sort(
+        key=lambda item: LONGEST.get(ONE_WORKER.get(item.path.name, item.path.name), len(LONGEST))
+    )
     for item in items:
         item.add_marker(pytest.mark.xdist_group(ONE_WORKER.get(item.path.name, item.path.name)))
 

@@ -10,7 +10,12 @@ from matplotlib.figure import Figure
 from sharedim.dimension import intrinsic_dimensions
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome, several
-from sharedim.experiments.panels import draw_curves, draw_representations, draw_similarities
+from sharedim.experiments.panels import (
+    draw_curves,
+    draw_representations,
+    draw_similarities,
+    mark_values,
+)
 from sharedim.experiments.synthetic import (
     DIMENSION,
     LOOKED_AT,
@@ -217,3 +222,4 @@ def _draw_pairs(axis: Axes, table: pd.DataFrame) -> None:
         axis.plot(rows["pairs"], rows["coordinates"], color=colour, linestyle="--", label=label)
         axis.axhline(k, **REFERENCE)
     axis.set(title="Dimension", xlabel="pairs", xscale="log")
+    mark_values(axis, table["pairs"].unique())

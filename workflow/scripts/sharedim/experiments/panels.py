@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -67,6 +67,12 @@ def draw_representations(axis: Axes, pair: tuple[np.ndarray, np.ndarray], title:
     axis.add_patch(Circle((0, 0), 1, fill=False, **REFERENCE))
     axis.set(title=title, aspect="equal", xlabel="first principal direction", ylabel="second")
     axis.legend(markerscale=5)
+
+
+def mark_values(axis: Axes, values: Sequence[int]) -> None:
+    """Mark the numbers that were tried, and no others, on a horizontal axis that may be logarithmic."""
+    axis.set_xticks(values, labels=[f"{value:,}" for value in values], rotation=45)
+    axis.minorticks_off()
 
 
 def pair_similarities(f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

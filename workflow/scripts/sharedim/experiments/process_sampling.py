@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from sharedim.experiments.evidence import Evidence
 from sharedim.experiments.gaussian_process import SIDES, errors
 from sharedim.experiments.outcome import Finding, Outcome
+from sharedim.experiments.panels import mark_values
 from sharedim.figure_style import COLOURS, MARKERS, drawn
 
 # Share by which an error may exceed the one before it where it should fall.
@@ -76,10 +77,7 @@ def draw_sampling(table: pd.DataFrame) -> Figure:
             axis.plot(error.index, error, color=COLOURS[place], marker=MARKERS[place])
             title = SIDES[side].capitalize().replace(" given", "\ngiven")
             axis.set(title=title, xlabel=varied.what, xscale="log")
-            axis.tick_params("x", rotation=45)
-            axis.set(
-                ylim=(0, None), xticks=error.index, xticklabels=[f"{at:,}" for at in error.index]
-            )
-            axis.minorticks_off()
+            axis.set_ylim(bottom=0)
+            mark_values(axis, error.index)
         axes[0, 0].set_ylabel("squared error, share of variance")
     return figure

@@ -89,7 +89,7 @@ calibrate: .venv/ready
 	$(BIN)/python tests/bench/calibrate.py
 	$(BIN)/python tests/bench/calibration_report.py
 
-# Each from nothing, in results/reproduction. All of them take about an hour and a half on two cores.
+# Each from nothing, in results/reproduction. All of them take about an hour on two cores.
 reproduce: .venv/ready
 	$(BIN)/python tests/reproduction/run.py $(EXPERIMENTS)
 

@@ -64,12 +64,17 @@ def record(name: str, size: str, found: pd.DataFrame, run: dict[str, object]) ->
     write_table(FINDINGS, table)
 
 
+def escaped(text: str) -> str:
+    """Return text in which k* is not taken for the beginning of italics."""
+    return text.replace("*", "\\*")
+
+
 def rows_of(name: str, size: str) -> pd.DataFrame:
     """Return the findings of an experiment as they stand in the document."""
     found = recorded(name, size).fillna("")
     if found.empty:
         return found
-    text = found[["source", "expected", "found", "note"]].map(lambda cell: cell.replace("*", "\\*"))
+    text = found[["source", "expected", "found", "note"]].map(escaped)
     ours = text["found"] + text["note"].map(lambda note: f" _{note}_" if note else "")
     return pd.DataFrame(
         {
@@ -127,10 +132,8 @@ def write_document() -> None:
             if rows.empty:
                 continue
             agreeing, findings = agreeing + (rows["same?"] == "yes").sum(), findings + len(rows)
-            sections.append(
-                f"## {experiment.title} ({size})\n\n{experiment.question} It follows {experiment.source}.\n\n"
-                f"{markdown(rows)}\n"
-            )
+            asked = escaped(f"{experiment.question} It follows {experiment.source}.")
+            sections.append(f"## {experiment.title} ({size})\n\n{asked}\n\n{markdown(rows)}\n")
     text = TEMPLATE.read_text(encoding="utf-8")
     for key, value in {
         "overview": markdown(overview()),

@@ -56,7 +56,7 @@ def from_the_file(path: Path, folder: Path) -> Path:
         own["h5mu"] = str(REAL)
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / path.name
-    copy.write_text(yaml.safe_dump(config))
+    copy.write_text(yaml.safe_dump(config, sort_keys=False))
     return copy
 
 

@@ -30,11 +30,14 @@ LONGEST = {
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file, and of files that share a fixture, on one worker, the longest first."""
-    items.sort(
-        key=lambda item: LONGEST.get(ONE_WORKER.get(item.path.name, item.path.name), len(LONGEST))
-    )
+    items.sort(key=lambda item: LONGEST.get(group_of(item), len(LONGEST)))
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(ONE_WORKER.get(item.path.name, item.path.name)))
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return the name that a test shares with those that run on the same worker."""
+    return ONE_WORKER.get(item.path.name, item.path.name)
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,6 @@ from sharedim.experiments.evidence import DatasetEvidence, Evidence, TrainedMode
 from sharedim.experiments.outcome import Finding, Outcome, several
 from sharedim.figure_style import COLOURS, drawn
 from sharedim.fine_tuning import STEPS, fine_tune
-from sharedim.lengths import comparable
-from sharedim.representations import encoded_pair, similarity_of, temperature_of
 
 TWO_SIDED, LABEL, IMAGE = "two_sided", "label_given_image", "image_given_label"
 ACCURACY = "label_label_rna_to_prot"
@@ -122,10 +120,7 @@ def effective_images(dataset: DatasetEvidence, model: TrainedModel) -> float:
 
     The mean over the labels; weights are the softmax of similarities over temperature.
     """
-    pair = encoded_pair(model.block, model.place, *dataset.features)
-    f, g = comparable(*pair, similarity_of(model.block, model.place))
-    chosen = model.split.normaliser
-    temperature = temperature_of(model.block, model.place, f[chosen], g[chosen])
+    f, g, temperature = dataset.compared(model)
     images = f[model.split.test].astype(np.float64)
     # One partner of each label stands for all, since their features are the same.
     _, first = np.unique(dataset.labels("label")[model.split.test], return_index=True)

@@ -11,8 +11,6 @@ from sharedim.experiments.evidence import DatasetEvidence, Evidence, TrainedMode
 from sharedim.experiments.outcome import Finding, Outcome
 from sharedim.experiments.panels import draw_curves
 from sharedim.figure_style import COLOURS, drawn, legend_below
-from sharedim.lengths import comparable
-from sharedim.representations import encoded_pair, similarity_of, temperature_of
 
 RECALL = {
     "match_recall1_rna_to_prot": "trajectory to coefficients, best 1",
@@ -68,10 +66,7 @@ def _best(dataset: DatasetEvidence, recipe: str, metric: str) -> float:
 
 def posterior_means(dataset: DatasetEvidence, model: TrainedModel) -> tuple[np.ndarray, np.ndarray]:
     """Return the coefficients of held-out trajectories, true and as averaged over training pairs."""
-    pair = encoded_pair(model.block, model.place, *dataset.features)
-    f, g = comparable(*pair, similarity_of(model.block, model.place))
-    chosen = model.split.normaliser
-    temperature = temperature_of(model.block, model.place, f[chosen], g[chosen])
+    f, g, temperature = dataset.compared(model)
     coefficients, train, test = dataset.features[1], model.split.train, model.split.test
     answers = ask(f[test], g[train], temperature, values=np.array(coefficients[train]))
     return coefficients[test], answers.means

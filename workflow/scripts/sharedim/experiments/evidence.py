@@ -13,7 +13,8 @@ import pandas as pd
 
 from sharedim.checkpoints import ModelBlock, read_block, read_making
 from sharedim.files import read_json
-from sharedim.representations import encoded_pair
+from sharedim.lengths import comparable
+from sharedim.representations import encoded_pair, similarity_of, temperature_of
 from sharedim.splits import Split, split_cells
 from sharedim.tables import read_labels, read_table
 
@@ -163,6 +164,21 @@ class DatasetEvidence:
         """Return the representations of a model's test pairs, divided by the mean norms."""
         rna, prot = (side[model.split.test] for side in self.features)
         return encoded_pair(model.block, model.place, rna, prot)
+
+    def compared(self, model: TrainedModel) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return the representations of all pairs as a model compares them, and its temperature.
+
+        Returns
+        -------
+        f, g : ndarray, shape (n, columns)
+            Their inner products are the similarities.
+        temperature : float
+            For a model that learned none, the best for its normaliser pairs.
+        """
+        pair = encoded_pair(model.block, model.place, *self.features)
+        f, g = comparable(*pair, similarity_of(model.block, model.place))
+        chosen = model.split.normaliser
+        return f, g, temperature_of(model.block, model.place, f[chosen], g[chosen])
 
 
 @dataclass(frozen=True)

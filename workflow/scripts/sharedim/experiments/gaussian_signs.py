@@ -8,8 +8,6 @@ import numpy as np
 
 from sharedim.experiments.evidence import DatasetEvidence, TrainedModel
 from sharedim.experiments.outcome import Finding, several
-from sharedim.lengths import comparable
-from sharedim.representations import encoded_pair, similarity_of, temperature_of
 
 NORMALISED = "normalised"
 # Of the training pairs, every one of which is taken with every other.
@@ -53,8 +51,7 @@ def moments(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> Moments:
 def of_signs(datasets: list[DatasetEvidence]) -> Finding:
     """Say what signs make of the correlation and of the marginals, where each side has one feature.
 
-    The model's distribution is that of all training pairs, right and wrong ones, tilted: it has no
-    closed form.
+    The model's distribution is that of all training pairs, right and wrong ones, tilted.
     """
     said, agrees = {}, []
     for own in datasets:
@@ -82,10 +79,8 @@ def of_signs(datasets: list[DatasetEvidence]) -> Finding:
 
 def of_model(dataset: DatasetEvidence, model: TrainedModel) -> tuple[Moments, Moments]:
     """Return the moments of the distribution that a model stands for, and of its training pairs."""
-    pair = [side[model.split.train[:PAIRS]] for side in dataset.features]
-    similarity = similarity_of(model.block, model.place)
-    f, g = comparable(*encoded_pair(model.block, model.place, *pair), similarity)
-    temperature = temperature_of(model.block, model.place, f, g)
-    x, y = (side[:, 0].astype(np.float64) for side in pair)
-    found = moments(np.exp(f.astype(np.float64) @ g.T / temperature), x, y)
+    f, g, temperature = dataset.compared(model)
+    chosen = model.split.train[:PAIRS]
+    x, y = (side[chosen, 0].astype(np.float64) for side in dataset.features)
+    found = moments(np.exp(f[chosen].astype(np.float64) @ g[chosen].T / temperature), x, y)
     return found, moments(np.eye(len(x)), x, y)

@@ -12,8 +12,6 @@ from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome, several
 from sharedim.experiments.panels import (
     draw_curves,
-    draw_representations,
-    draw_similarities,
     mark_values,
 )
 from sharedim.experiments.synthetic import (
@@ -21,15 +19,15 @@ from sharedim.experiments.synthetic import (
     LOOKED_AT,
     MATCHING,
     curves_of,
-    draw_against_d,
+    draw_outcome,
     draw_training,
-    looked_at_in_words,
     named,
     of_saturation,
     of_similarities,
     of_temperature_course,
     shared,
     similarities_at,
+    with_fewest_shared,
 )
 from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, drawn
 
@@ -52,7 +50,7 @@ def measure_nonlinear(evidence: Evidence) -> Outcome:
     number = min((own.truth["pairs"] for own in datasets), key=lambda pairs: abs(pairs - PAIRS))
     full = [own for own in datasets if own.truth["pairs"] == number]
     table = estimates(datasets)
-    looked_at = min(full, key=shared)
+    looked_at = with_fewest_shared(full)
     similar = similarities_at(looked_at, PUBLISHED, LOOKED_AT)
     varying = {named(own): by_varying(own, PUBLISHED) for own in full}
     findings = [
@@ -176,13 +174,8 @@ def draw(
     varying: dict[str, pd.Series],
 ) -> Figure:
     """Draw the curves, what the estimates depend on, and, for d = 3, training."""
-    looked_at = min(datasets, key=shared)
-    where = looked_at_in_words(looked_at)
     with drawn(3, 4, 6.9) as (figure, axes):
-        draw_against_d(axes[0], datasets, recipe)
-        draw_similarities(axes[0, 2], *similar, f"Similarities\n{where}")
-        model = next(iter(looked_at.trained(recipe, LOOKED_AT)))
-        draw_representations(axes[0, 3], looked_at.held_out(model), f"Representations\n{where}")
+        draw_outcome(axes[0], datasets, recipe, similar)
         _draw_lengths(axes[1, :2], datasets)
         _draw_pairs(axes[1, 2], table[table["epochs"] == table["epochs"].max()])
         for place, (name, own) in enumerate(varying.items()):
@@ -190,8 +183,8 @@ def draw(
             axes[1, 3].plot(own.index, own, label=name, **look)
         axes[1, 3].axline((0, 0), slope=1, **REFERENCE)
         axes[1, 3].set(title="Dimension", xlabel="coordinates that vary")
-        draw_training(axes[2], looked_at, recipe)
-        for axis in (*axes[0, :3], *axes[1, 2:]):
+        draw_training(axes[2], with_fewest_shared(datasets), recipe)
+        for axis in axes[1, 2:]:
             axis.legend()
     return figure
 

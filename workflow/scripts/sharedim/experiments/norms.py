@@ -17,7 +17,13 @@ from sharedim.experiments.panels import (
     draw_representations,
     tidy,
 )
-from sharedim.experiments.synthetic import LOOKED_AT, named, shared
+from sharedim.experiments.synthetic import (
+    LOOKED_AT,
+    looked_at_in_words,
+    named,
+    shared,
+    with_fewest_shared,
+)
 from sharedim.figure_style import COLOURS, drawn
 
 # Standard deviation of norms over their mean that counts as concentrated.
@@ -31,15 +37,13 @@ def measure_norms(evidence: Evidence) -> Outcome:
     one was then, since all of them take the same batches in the same order.
     """
     datasets = evidence.of_truth("linear")
-    stages = sorted(datasets[0].recipes, key=lambda name: datasets[0].recipe(name)["epochs"])
-    longest = stages[-1]
+    recipes = sorted(datasets[0].recipes, key=lambda name: datasets[0].recipe(name)["epochs"])
+    longest = recipes[-1]
     courses = {named(own): own.course(longest, "norm_spread_rna", own.dims[-1]) for own in datasets}
-    looked_at = min(datasets, key=shared)
-    seen = {name: stage_of(looked_at, name) for name in stages}
-    findings = [of_courses(courses, datasets[0].dims[-1]), of_stages(seen, shared(looked_at))]
-    return Outcome(
-        findings, tidy(courses, "dataset"), draw(datasets, longest, courses, list(seen.values()))
-    )
+    looked_at = with_fewest_shared(datasets)
+    stages = [stage_of(looked_at, name) for name in recipes]
+    findings = [of_courses(courses, datasets[0].dims[-1]), of_stages(stages, shared(looked_at))]
+    return Outcome(findings, tidy(courses, "dataset"), draw(datasets, longest, courses, stages))
 
 
 def of_courses(courses: dict[str, pd.Series], dim: int) -> Finding:
@@ -81,13 +85,12 @@ class Stage(NamedTuple):
 
 def stage_of(dataset: DatasetEvidence, recipe: str) -> Stage:
     """Return what the first seed of a recipe has come to at d = 3."""
-    model = next(iter(dataset.trained(recipe, LOOKED_AT)))
+    model = next(dataset.trained(recipe, LOOKED_AT))
     return Stage(dataset.recipe(recipe)["epochs"], dataset.held_out(model))
 
 
-def of_stages(seen: dict[str, Stage], k: int) -> Finding:
+def of_stages(stages: list[Stage], k: int) -> Finding:
     """Say whether representations draw near the unit sphere, and partners near each other."""
-    stages = list(seen.values())
     nearer = [
         later.from_sphere < sooner.from_sphere and later.apart < sooner.apart
         for sooner, later in pairwise(stages)
@@ -126,7 +129,7 @@ def draw(
             norms = norms_of(own, recipe)
             axes[0, 2].hist(norms, 60, density=True, alpha=0.6, color=colour, label=named(own))
         axes[0, 2].set(title=f"Norms at d = {datasets[0].dims[-1]}", xlabel="norm over mean norm")
-        where = f"{named(min(datasets, key=shared))}, d = {LOOKED_AT}"
+        where = looked_at_in_words(with_fewest_shared(datasets))
         # The first, one in the middle, and the last.
         for axis, stage in zip(
             axes[1], (stages[0], stages[len(stages) // 2], stages[-1]), strict=True

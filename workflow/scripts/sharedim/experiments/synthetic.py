@@ -33,7 +33,7 @@ def measure_synthetic(evidence: Evidence) -> Outcome:
     """Compare where matching and dimension saturate with the truth, and look at d = 3 for k* = 2."""
     datasets = evidence.of_truth("linear")
     recipe = datasets[0].recipes[0]
-    looked_at = min(datasets, key=shared)
+    looked_at = with_fewest_shared(datasets)
     similar = similarities_at(looked_at, recipe, LOOKED_AT)
     findings = [
         *of_saturation(datasets, recipe, "Figure 3 (a)"),
@@ -42,7 +42,7 @@ def measure_synthetic(evidence: Evidence) -> Outcome:
         of_temperature_course(looked_at, recipe, "Figures 2 and 3 (b)"),
     ]
     numbers = curves_of(datasets, recipe)
-    return Outcome(findings, numbers, draw(datasets, looked_at, recipe, similar))
+    return Outcome(findings, numbers, draw(datasets, recipe, similar))
 
 
 def shared(dataset: DatasetEvidence) -> int:
@@ -53,6 +53,11 @@ def shared(dataset: DatasetEvidence) -> int:
 def named(dataset: DatasetEvidence) -> str:
     """Name a simulation by what is known of it."""
     return f"k* = {shared(dataset)}"
+
+
+def with_fewest_shared(datasets: list[DatasetEvidence]) -> DatasetEvidence:
+    """Return the dataset that is looked at closely."""
+    return min(datasets, key=shared)
 
 
 def of_saturation(
@@ -207,20 +212,28 @@ def looked_at_in_words(dataset: DatasetEvidence) -> str:
     return f"{named(dataset)}, d = {LOOKED_AT}"
 
 
-def draw(
+def draw_outcome(
+    axes: np.ndarray,
     datasets: list[DatasetEvidence],
-    looked_at: DatasetEvidence,
     recipe: str,
     similar: tuple[np.ndarray, np.ndarray],
-) -> Figure:
-    """Draw curves and, for d = 3, similarities, representations and their course in training."""
+) -> None:
+    """Draw curves and, for d = 3, similarities and representations, into four panels."""
+    looked_at = with_fewest_shared(datasets)
     where = looked_at_in_words(looked_at)
+    draw_against_d(axes, datasets, recipe)
+    draw_similarities(axes[2], *similar, f"Similarities\n{where}")
+    model = next(looked_at.trained(recipe, LOOKED_AT))
+    draw_representations(axes[3], looked_at.held_out(model), f"Representations\n{where}")
+    for axis in axes[:3]:
+        axis.legend()
+
+
+def draw(
+    datasets: list[DatasetEvidence], recipe: str, similar: tuple[np.ndarray, np.ndarray]
+) -> Figure:
+    """Draw what came out, and for d = 3 its course in training."""
     with drawn(2, 4, 4.6) as (figure, axes):
-        draw_against_d(axes[0], datasets, recipe)
-        draw_similarities(axes[0, 2], *similar, f"Similarities\n{where}")
-        model = next(iter(looked_at.trained(recipe, LOOKED_AT)))
-        draw_representations(axes[0, 3], looked_at.held_out(model), f"Representations\n{where}")
-        draw_training(axes[1], looked_at, recipe)
-        for axis in axes[0, :3]:
-            axis.legend()
+        draw_outcome(axes[0], datasets, recipe, similar)
+        draw_training(axes[1], with_fewest_shared(datasets), recipe)
     return figure

@@ -66,3 +66,4 @@ def test_models_say_how_they_were_made(tmp_path):
     write_block(tmp_path / "block.safetensors", ModelBlock({}, HEADER), making)
     assert read_making(tmp_path / "block.safetensors") == (HEADER, making)
     assert making["seconds"] == 1.3
+    assert of_job("CPU", 0.0432, "abc")["seconds"] == 0.043

@@ -62,7 +62,8 @@ def of_job(device: str, seconds: float, engine: str) -> dict:
     """
     return {
         "device": device,
-        "seconds": round(seconds, 1),
+        # Tenths; closed forms of few cells take less, which is not nothing.
+        "seconds": round(seconds, 1) or round(seconds, 3),
         "finished": _now(),
         "engine": engine,
         "code": code_fingerprint(),

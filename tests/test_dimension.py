@@ -1,13 +1,24 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 import skdim
 from mle import mle_dimension
 
-from sharedim.dimension import ESTIMATORS, dimensions_by_type, intrinsic_dimensions
+from sharedim import dimension, dimension_figures
+from sharedim.dimension import (
+    DEFAULT,
+    ESTIMATORS,
+    LARGEST_SAMPLE,
+    LOCAL,
+    dimensions_by_type,
+    intrinsic_dimensions,
+    names_of,
+)
+from sharedim.neighbours import nearest
 
 
 def embedded(cells=800, inner=3, outer=10):
@@ -86,8 +97,8 @@ def test_the_participation_ratio_is_that_of_the_covariance():
     assert found == pytest.approx(eigenvalues.sum() ** 2 / (eigenvalues**2).sum(), rel=1e-9)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_every_estimator_finds_the_dimension_of_a_plane(estimator):
+@pytest.mark.parametrize("estimator", names_of(DEFAULT))
+def test_every_usual_estimator_finds_the_dimension_of_a_plane(estimator):
     x = (
         np.random.default_rng(1).normal(size=(3000, 3))
         @ np.linalg.qr(np.random.default_rng(2).normal(size=(12, 3)))[0].T
@@ -97,7 +108,81 @@ def test_every_estimator_finds_the_dimension_of_a_plane(estimator):
     assert math.isnan(estimate.error)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_estimator_of_the_library_can_be_named():
+    public = {name for name, thing in vars(skdim.id).items() if isinstance(thing, type)}
+    assert set(ESTIMATORS) - {"PR"} == public
+    assert {
+        name for name in names_of(ESTIMATORS) if name not in dimension_figures.ESTIMATORS
+    } == set()
+    local = skdim._commonfuncs.LocalEstimator
+    assert {name for name in public if issubclass(getattr(skdim.id, name), local)} == set(LOCAL)
+
+
+@pytest.mark.parametrize("estimator", [name for name in ESTIMATORS if name not in ("lPCA", "PR")])
+def test_estimates_are_those_of_the_library(estimator, monkeypatch):
+    if estimator in ("DANCo", "PH"):
+        monkeypatch.setitem(LARGEST_SAMPLE, estimator, 60)
+    # Some draw, from cells in their order.
+    x = dimension._distinct_points(embedded(cells=300))
+    sample = x[: LARGEST_SAMPLE.get(estimator)]
+    method = getattr(skdim.id, estimator)()
+    if "random_state" in method.get_params():
+        method.set_params(random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        over = {"n_neighbors": 20} if estimator in LOCAL else {}
+        expected = method.fit_transform(sample, **over)
+    monkeypatch.setattr(dimension, "_distinct_points", lambda points: points)
+    found = intrinsic_dimensions(x, estimators=[estimator], errors=False).estimates
+    assert found[estimator.lower()].value == pytest.approx(expected, rel=1e-6)
+
+
+def test_local_pca_is_the_library_s_at_the_neighbourhoods_looked_at():
+    x = embedded(cells=400, inner=4) + 0.05 * np.random.default_rng(1).normal(size=(400, 10))
+    near = nearest(x, 20)
+    expected = skdim.id.lPCA().fit_transform_pw(x, precomputed_knn=near.indices).mean()
+    found = intrinsic_dimensions(x, estimators=["lPCA"], errors=False).estimates
+    assert found["lpca"].value == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_participation_ratio_is_the_library_s():
+    x = np.random.default_rng(0).normal(size=(500, 4)) * [1, 2, 3, 4]
+    expected = skdim.id.lPCA(ver="participation_ratio").fit_transform(x)
+    found = intrinsic_dimensions(x, estimators=["PR"]).estimates
+    assert list(found) == ["pr"]
+    assert found["pr"].value == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_estimator_that_fails_says_why_and_keeps_nothing_from_the_others(monkeypatch):
+    def fails(*_, **__):
+        raise ZeroDivisionError("no cells left\nin here")
+
+    monkeypatch.setattr(skdim.id.CorrInt, "fit", fails)
+    found = intrinsic_dimensions(embedded(), estimators=["MLE", "CorrInt"]).estimates
+    assert math.isnan(found["corrint"].value)
+    assert found["corrint"].status == "CorrInt failed: no cells left"
+    assert found["mle"].status == "ok"
+    assert found["mle"].error > 0
+
+
+@pytest.mark.parametrize("estimator", [name for name in ESTIMATORS if name not in ("PH", "DANCo")])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        np.indices((6, 5)).reshape(2, -1).T.astype(float),
+        np.random.default_rng(0).normal(size=(22, 2)),
+        np.repeat(np.random.default_rng(0).normal(size=(30, 3)), 5, axis=0),
+        np.outer(np.arange(30.0), [1, 1]),
+    ],
+    ids=["grid", "few cells", "duplicates", "line"],
+)
+def test_degenerate_cells_crash_no_estimator(estimator, cells):
+    for estimate in intrinsic_dimensions(cells, estimators=[estimator]).estimates.values():
+        assert estimate.status != "ok" or 0 < estimate.value < 1e6
+        assert estimate.status == "ok" or math.isnan(estimate.value)
+
+
+@pytest.mark.parametrize("estimator", names_of(DEFAULT))
 def test_standard_errors_are_the_spread_over_samples(estimator):
     rng = np.random.default_rng(3)
     basis = rng.normal(size=(3, 8))
@@ -124,11 +209,9 @@ def test_standard_errors_are_the_spread_over_samples(estimator):
     ],
 )
 def test_what_has_no_dimension_has_a_word(representation, word):
-    found = intrinsic_dimensions(representation)
-    assert found.status == word
-    values = [estimate.value for estimate in found.estimates.values()]
-    assert not np.isinf(values).any()
-    assert np.isnan(values).any()
+    found = intrinsic_dimensions(representation).estimates.values()
+    assert {estimate.status for estimate in found} - {"ok"} == {word}
+    assert all(np.isnan(estimate.value) == (estimate.status != "ok") for estimate in found)
 
 
 def test_each_type_has_a_dimension_of_its_own():
@@ -141,7 +224,7 @@ def test_each_type_has_a_dimension_of_its_own():
     found = dimensions_by_type(np.vstack([line, space]), labels)
     assert found["line"].estimates["mle"].value == pytest.approx(1, abs=0.15)
     assert found["space"].estimates["mle"].value == pytest.approx(4, abs=0.6)
-    assert found["rare"].status == "too few cells"
+    assert {e.status for e in found["rare"].estimates.values()} == {"too few cells"}
     assert found["rare"].cells == 8
     assert set(found) == {"line", "space", "rare"}
 

@@ -7,7 +7,7 @@ from mle import mle_dimension
 
 from sharedim.baselines import fit_linear_seeds
 from sharedim.checkpoints import ModelBlock
-from sharedim.dimension import ESTIMATORS
+from sharedim.dimension import DEFAULT, names_of
 from sharedim.lengths import unit_length
 from sharedim.recipes import CCA, PAPER, as_record
 from sharedim.representations import representations
@@ -54,7 +54,7 @@ def test_the_table_is_long_and_complete(scored):
         "probe_nearest_type",
         "probe_logistic_type",
     ]
-    of_each += [f"{kind}_{name}" for kind in ("id", "error") for name in ESTIMATORS]
+    of_each += [f"{kind}_{name}" for kind in ("id", "error") for name in names_of(DEFAULT)]
     expected = {f"{metric}_{way}" for metric in both_ways for way in ("rna_to_prot", "prot_to_rna")}
     expected |= {f"{metric}_{modality}" for metric in of_each for modality in ("rna", "prot")}
     expected |= {"foscttm", "infonce_nats", "alignment", "shared_count", "shared_effective"}
@@ -151,7 +151,7 @@ def test_each_type_has_its_dimensions(scored):
     rna, prot, labels, block, _ = scored
     own = score_block(block, rna, prot, labels).type_dimensions
     assert list(own) == TYPE_DIMENSION_COLUMNS
-    assert len(own) == 2 * 2 * 2 * len(ESTIMATORS)
+    assert len(own) == 2 * 2 * 2 * len(names_of(DEFAULT))
     test = split_cells(900, 4).test
     cells = test[(labels["type"].iloc[test] == "up").to_numpy()]
     expected = mle_dimension(representations(block, 0, "rna", rna[cells])).mean

@@ -29,6 +29,7 @@ rule score_models:
         mem_mb=memory_of_features,
         runtime=time_of_scoring,
     params:
+        estimators=config["dimension_estimators"],
         code=code_hash(
             "canonical.py",
             "cca.py",

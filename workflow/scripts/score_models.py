@@ -21,7 +21,7 @@ def main():
         test_cells = np.load(snakemake.input.test_cells)
         check = read_json(snakemake.input.check)
         labels = read_labels(snakemake.input.cells, list(check["labels"]))
-        device = choose_device()
+        device, estimators = choose_device(), snakemake.params.estimators
         blocks = [read_block(path) for path in snakemake.input.models]
         models = sum(len(block.header["seeds"]) for block in blocks)
         durations.announce(
@@ -30,7 +30,7 @@ def main():
         )
         found = []
         for block in blocks:
-            found.append(score_block(block, rna, prot, labels, test_cells, device))
+            found.append(score_block(block, rna, prot, labels, test_cells, device, estimators))
             logger.info("d = %d: %d models", block.header["dim"], len(block.header["seeds"]))
         for table in BlockScores._fields:
             parts = [getattr(of_block, table) for of_block in found]

@@ -13,7 +13,7 @@ from sharedim.errors import InputError, did_you_mean
 
 # Seeds trained together; the same on every machine, so that paths do not depend on it.
 BLOCK_SEEDS = 25
-LISTS = ("dims", "recipes", "labels", "test_batches")
+LISTS = ("dims", "recipes", "labels", "test_batches", "dimension_estimators")
 NUMBERS = (
     "seeds",
     "dimension_every",

@@ -1,60 +1,69 @@
-"""Intrinsic dimension of a representation, by five estimators with their standard errors.
+"""Intrinsic dimension of a representation, by the estimators of scikit-dimension.
 
-One search for the k nearest neighbours of every cell serves all that need any:
+Estimators that work on neighbourhoods share one search for the k nearest neighbours of every cell:
 
-``mle``, ``mle_harmonic``
+``MLE``
     Maximum likelihood (Levina and Bickel 2005, equation 8): of each cell
-    (k - 1) / sum_j log(R_k / R_j), R_j the distance to its j-th neighbour. The arithmetic mean over
-    cells, and the harmonic (MacKay and Ghahramani 2005), which is a few per cent lower.
-``twonn``
-    Two nearest neighbours (Facco et al. 2017): the slope of the line through the origin from
-    log(R_2 / R_1) to -log(1 - F), F the share of cells whose ratio is no larger, without the tenth
-    of cells with the largest ratios.
-``lpca``
-    Local PCA (Fukunaga and Olsen 1971): how many eigenvalues of the covariance of a cell's k
-    neighbours exceed a twentieth of the largest, at most k - 1; the mean over 500 cells. Of the
-    usual rules this one came closest on planes, spheres and curved sheets of 1 to 8 dimensions: with
-    20 neighbours a participation ratio is up to a quarter too low, and 95 % of the variance up to an
-    eighth; the largest gap needs more neighbours. Noise all round adds to it where d is small.
-``pr``
-    Participation ratio of the covariance of all cells, (sum of eigenvalues)^2 / sum of their
-    squares: how many directions cells spread in, in all, whether or not along a curved sheet.
+    (k - 1) / sum_j log(R_k / R_j), R_j the distance to its j-th neighbour. ``mle`` is the arithmetic
+    mean over cells, as in the paper, ``mle_harmonic`` the harmonic mean (MacKay and Ghahramani
+    2005), which is a few per cent lower.
+``lPCA``
+    Local PCA (Fukunaga and Olsen 1971): the number of eigenvalues of the covariance of a cell's k
+    neighbours above a twentieth of the largest, at most k - 1; the mean over 500 cells. Of the
+    usual rules this one came closest on planes, spheres and curved sheets of 1 to 8 dimensions.
+    Isotropic noise adds to it where d is small.
+``MOM``, ``TLE``, ``ESS``, ``MADA``
+    The library's other local estimators: the mean over cells.
+``TwoNN``
+    Two nearest neighbours (Facco et al. 2017), from the distances of the same search.
 
-The standard error of ``pr`` is that of its linear expansion in the cells (the infinitesimal
-jackknife). The others depend on neighbours, which no cell can be left out of without changing its
-neighbours' estimates: there the jackknife is 1.5 to 2 times too large, and the spread of the cells'
-own estimates does not see what they share. So cells are divided at random into 10 disjoint groups,
-each with neighbours of its own, for a tenth of the cost of the whole search. The variance of these
-estimators is proportional to dimension^2 / cells, so that the relative error of the whole is the
-groups' coefficient of variation over sqrt(10). Fewer groups, divided several times over, where
-they would be smaller than 2.5 k cells. The error takes a group for a thinner copy of the whole: with
-types of fewer than 10 k cells it comes out too large, and that of ``lpca`` tells only about how
-much its mean varies (within a factor of two) where curvature or noise matter more to the groups.
+``PR`` is the participation ratio of the covariance of all cells, (sum of eigenvalues)^2 / sum of
+their squares: the number of directions that cells vary in, along a curved sheet or not. All other
+estimators are global ones of the library, with its defaults.
+
+The library has no standard errors. That of ``PR`` is that of its linear expansion in the cells (the
+infinitesimal jackknife). The others depend on neighbours, and no cell can be left out without a
+change to its neighbours' estimates: the jackknife is 1.5 to 2 times too large, and the standard
+deviation of the pointwise estimates ignores what they share. So cells are divided at random into 10
+disjoint groups, each with neighbours of its own, for a tenth of the cost of the whole search. The
+variance of these estimators is proportional to dimension^2 / cells, so that the relative error of
+the whole is the groups' coefficient of variation over sqrt(10). There are fewer groups, divided
+several times over, where they would be smaller than 2.5 k cells. The error takes a group for a
+thinner copy of the whole: with types of fewer than 10 k cells it is too large, and that of ``lPCA``
+is right within a factor of two where curvature or noise matter more to the groups.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
+import skdim
+from sklearn.base import BaseEstimator
 
 from sharedim.likelihood import NEIGHBOURS, TIED
-from sharedim.neighbours import nearest
+from sharedim.neighbours import Neighbours, nearest
 
 logger = logging.getLogger(__name__)
 
-ESTIMATORS = ("mle", "mle_harmonic", "twonn", "lpca", "pr")
-# Share of cells that TwoNN leaves out, as its authors do.
-DISCARDED = 0.1
-LOCAL_PCA_SHARE = 0.05
-# Neighbourhoods that local PCA looks at: their counts differ by about 1, their mean by 0.05.
+DEFAULT = ("MLE", "TwoNN", "lPCA", "PR")
+LOCAL = ("MLE", "MOM", "TLE", "ESS", "MADA")
+GLOBAL = ("TwoNN", "CorrInt", "DANCo", "FisherS", "GRIDE", "KNN", "MiND_ML", "PH")
+# Every name that can be given.
+ESTIMATORS = (*dict.fromkeys((*DEFAULT, *LOCAL, *GLOBAL)),)
+# Estimators that take seconds for a few thousand cells, or memory that grows with their square: they
+# look at no more than so many cells.
+LARGEST_SAMPLE = {"DANCo": 1000, "ESS": 1000, "FisherS": 5000, "KNN": 5000, "MADA": 5000, "PH": 200}
+# The number of neighbourhoods that local PCA looks at: their counts differ by about 1, their mean by
+# 0.05.
 LOCAL_PCA_CELLS = 500
+LOCAL_PCA_SHARE = 0.05
 GROUPS = 10
 # Cells of the smallest group for each neighbour: in smaller ones neighbours are half of all cells.
 CELLS_PER_NEIGHBOUR = 2.5
@@ -64,10 +73,20 @@ ROUNDING = 8
 
 
 class Estimate(NamedTuple):
-    """An estimate and its standard error; nan where there is none."""
+    """An estimate, its standard error, and the reason where there is none.
+
+    Attributes
+    ----------
+    value, error : float
+        nan where there is none.
+    status : str
+        ``"ok"``, or why the value is missing: ``"not finite"``, ``"constant"``, ``"too few distinct
+        cells"``, ``"too few cells"`` (of a type), ``"tied distances"``, or the library's own reason.
+    """
 
     value: float
-    error: float
+    error: float = math.nan
+    status: str = "ok"
 
 
 @dataclass(frozen=True)
@@ -77,10 +96,7 @@ class Dimensions:
     Attributes
     ----------
     estimates : dict of str to Estimate
-        One for each of `ESTIMATORS`, in their order.
-    status : str
-        ``"ok"``, or why estimates are missing: ``"not finite"``, ``"constant"``,
-        ``"too few distinct cells"``, ``"too few cells"`` (of a type) or ``"tied distances"``.
+        By `names_of` the estimators, in their order.
     cells : int
         Distinct cells, which the estimates are of.
     duplicates : int
@@ -88,33 +104,47 @@ class Dimensions:
     """
 
     estimates: dict[str, Estimate]
-    status: str
     cells: int
     duplicates: int = 0
 
 
+def names_of(estimators: Sequence[str]) -> list[str]:
+    """Return the names of estimates in tables: small letters, and two averages of ``MLE``."""
+    names = []
+    for estimator in estimators:
+        names += ["mle", "mle_harmonic"] if estimator == "MLE" else [estimator.lower()]
+    return names
+
+
 def intrinsic_dimensions(
-    representation: np.ndarray, *, neighbours: int = NEIGHBOURS, errors: bool = True
+    representation: np.ndarray,
+    *,
+    estimators: Sequence[str] = DEFAULT,
+    neighbours: int = NEIGHBOURS,
+    errors: bool = True,
 ) -> Dimensions:
-    """Estimate intrinsic dimension in every way that the head of this module describes.
+    """Estimate intrinsic dimension in the ways that the head of this module describes.
 
     Parameters
     ----------
     representation : ndarray, shape (n, d)
-        One row a cell, before any length normalisation. Exact duplicates are left out, since they
+        One row per cell, before any length normalisation. Exact duplicates are left out, since they
         make estimates zero or infinite.
+    estimators : sequence of str
+        Some of `ESTIMATORS`.
     neighbours : int
-        k of ``mle`` and ``lpca``.
+        Number of neighbours k of the local estimators.
     errors : bool
-        Whether to work out standard errors; without, they are nan.
+        Whether to compute standard errors; without, they are nan.
 
     Returns
     -------
     Dimensions
-        Exactly 1 with no error, by definition, for a single column. All nan where a value is not
-        finite, every column is constant but for rounding, or fewer than k + 2 cells are distinct.
-        Estimates that tied distances would make infinite are nan alone, and so are errors, but that
-        of ``pr``, with fewer cells than two groups take (100 for 20 neighbours).
+        Exactly 1 with no error, by definition, for a single column. Missing, with the reason, where a
+        value is not finite, every column is constant but for rounding, or fewer than k + 2 cells are
+        distinct; one estimate alone where its estimator fails or tied distances make it infinite.
+        Errors, but that of ``PR``, are missing with fewer cells than two groups take (100 for 20
+        neighbours).
 
     Raises
     ------
@@ -127,33 +157,31 @@ def intrinsic_dimensions(
         raise ValueError(f"neighbours={neighbours}: too few for an estimate; use 3 or more")
     n = len(representation)
     if not np.isfinite(representation).all():
-        return _none("not finite", n)
+        return _none(estimators, "not finite", n)
     if n > 1 and _is_constant(representation):
-        return _none("constant", 1, n - 1)
+        return _none(estimators, "constant", 1, n - 1)
     points = _distinct_points(representation)
     if len(points) < neighbours + 2:
-        logger.warning("only %d distinct cells: no intrinsic dimension", len(points))
-        return _none("too few distinct cells", len(points), n - len(points))
+        return _none(estimators, "too few distinct cells", len(points), n - len(points))
     if len(points) < n:
         logger.info("%d of %d cells left out as duplicates", n - len(points), n)
     if points.shape[1] == 1:
-        values, spread = np.ones(len(ESTIMATORS)), np.zeros(len(ESTIMATORS))
-    else:
-        values = _estimate(points, neighbours, LOCAL_PCA_CELLS)
-        spread = _standard_errors(points, values, neighbours) if errors else None
-    if not errors:
-        spread = np.full(len(ESTIMATORS), math.nan)
-    found = np.isfinite(values)
-    numbers = zip(*np.where(found, [values, spread], math.nan).tolist(), strict=True)
-    estimates = dict(zip(ESTIMATORS, map(Estimate._make, numbers), strict=True))
-    status = "ok" if found.all() else "tied distances"
-    return Dimensions(estimates, status, len(points), n - len(points))
+        one = Estimate(1.0, 0.0 if errors else math.nan)
+        return Dimensions(dict.fromkeys(names_of(estimators), one), len(points), n - len(points))
+    estimates = _estimates(points, estimators, neighbours, LOCAL_PCA_CELLS)
+    if errors:
+        spread = _standard_errors(points, estimators, neighbours, estimates)
+        for name, error in spread.items():
+            if estimates[name].status == "ok":
+                estimates[name] = estimates[name]._replace(error=error)
+    return Dimensions(estimates, len(points), n - len(points))
 
 
 def dimensions_by_type(
     representation: np.ndarray,
     labels: np.ndarray,
     *,
+    estimators: Sequence[str] = DEFAULT,
     smallest: int = SMALLEST_TYPE,
     neighbours: int = NEIGHBOURS,
     errors: bool = True,
@@ -163,12 +191,12 @@ def dimensions_by_type(
     Parameters
     ----------
     representation : ndarray, shape (n, d)
-        One row a cell, before any length normalisation.
+        One row per cell, before any length normalisation.
     labels : ndarray, shape (n,)
         Each cell's type; missing where unknown.
     smallest : int
         Types of fewer cells have no estimates.
-    neighbours, errors
+    estimators, neighbours, errors
         See `intrinsic_dimensions`.
 
     Returns
@@ -179,7 +207,7 @@ def dimensions_by_type(
     Raises
     ------
     ValueError
-        Where there is not one label a cell; see `intrinsic_dimensions` for more.
+        Where there is not one label per cell; see `intrinsic_dimensions` for more.
     """
     if len(labels) != len(representation):
         raise ValueError(f"{len(labels)} labels of {len(representation)} cells: give one for each")
@@ -189,16 +217,17 @@ def dimensions_by_type(
     for code, name in enumerate(names.tolist()):
         cells = np.flatnonzero(known)[codes == code]
         if len(cells) < smallest:
-            found[name] = _none("too few cells", len(cells))
+            found[name] = _none(estimators, "too few cells", len(cells))
             continue
-        own = representation[cells]
-        found[name] = intrinsic_dimensions(own, neighbours=neighbours, errors=errors)
+        found[name] = intrinsic_dimensions(
+            representation[cells], estimators=estimators, neighbours=neighbours, errors=errors
+        )
     return found
 
 
-def _none(status: str, cells: int, duplicates: int = 0) -> Dimensions:
-    missing = dict.fromkeys(ESTIMATORS, Estimate(math.nan, math.nan))
-    return Dimensions(missing, status, cells, duplicates)
+def _none(estimators: Sequence[str], status: str, cells: int, duplicates: int = 0) -> Dimensions:
+    missing = dict.fromkeys(names_of(estimators), Estimate(math.nan, status=status))
+    return Dimensions(missing, cells, duplicates)
 
 
 def _is_constant(representation: np.ndarray) -> bool:
@@ -223,73 +252,130 @@ def _distinct_points(representation: np.ndarray) -> np.ndarray:
     return points[np.random.default_rng(0).permutation(np.sort(first))]
 
 
-def _estimate(points: np.ndarray, neighbours: int, pca_cells: int) -> np.ndarray:
-    """Return the values of `ESTIMATORS` for distinct points in random order."""
-    distances, indices = nearest(points, neighbours)
-    mean, harmonic = _mle(distances)
-    return np.array([
-        mean,
-        harmonic,
-        _twonn(distances),
-        _local_pca(points, indices[:pca_cells]),
-        _participation_ratio(points)[0],
-    ])  # fmt: skip
+def _estimates(
+    points: np.ndarray, estimators: Sequence[str], neighbours: int, pca_cells: int
+) -> dict[str, Estimate]:
+    """Return the estimates for distinct points in random order, by their names in tables."""
+    found = nearest(points, neighbours)
+    estimates = {}
+    for estimator in estimators:
+        names = names_of([estimator])
+        sample, near = points, found
+        if len(points) > LARGEST_SAMPLE.get(estimator, len(points)):
+            sample = points[: LARGEST_SAMPLE[estimator]]
+            near = nearest(sample, neighbours) if estimator in LOCAL else found
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                # Of ties and few cells, which the status names.
+                warnings.simplefilter("ignore")
+                values = _values(estimator, sample, near, pca_cells)
+        except MemoryError:
+            raise
+        except Exception as error:  # Whatever a library of many authors raises on odd cells.
+            first_line = next(iter(str(error).splitlines()), type(error).__name__)
+            reason = f"{estimator} failed: {first_line}"
+            values = dict.fromkeys(names, Estimate(math.nan, status=reason))
+        estimates |= values
+    return estimates
 
 
-def _mle(distances: np.ndarray) -> tuple[float, float]:
-    sums = np.log(distances[:, -1:] / distances[:, :-1]).sum(axis=1)
-    numerator = distances.shape[1] - 1
-    mean = float(np.mean(numerator / sums)) if sums.min() > TIED else math.inf
-    return mean, float(numerator / sums.mean()) if sums.mean() > TIED else math.inf
+def _values(
+    estimator: str, points: np.ndarray, found: Neighbours, pca_cells: int
+) -> dict[str, Estimate]:
+    [name, *harmonic] = names_of([estimator])
+    if estimator in LOCAL:
+        method = _of_library(estimator)
+        mean = method.fit_transform(points, precomputed_knn_arrays=tuple(found))
+        pointwise = method.dimension_pw_
+        # A cell whose neighbours are all at one distance has an infinite dimension, but for rounding.
+        values = {name: mean if pointwise.max() < 1 / TIED else math.inf}
+        values |= {other: 1 / np.mean(1 / pointwise) for other in harmonic}
+    elif estimator == "TwoNN":
+        values = {name: skdim.id.TwoNN(dist=True).fit_transform(found.distances[:, :2])}
+    elif estimator == "lPCA":
+        values = {name: _local_pca(points, found.indices[:pca_cells])}
+    elif estimator == "PR":
+        values = {name: skdim.id.lPCA(ver="participation_ratio").fit_transform(points)}
+    else:
+        values = {name: _of_library(estimator).fit_transform(points)}
+    return {
+        name: Estimate(float(value))
+        if 0 < value < 1 / TIED
+        else Estimate(math.nan, status="tied distances")
+        for name, value in values.items()
+    }
 
 
-def _twonn(distances: np.ndarray) -> float:
-    ratios = np.sort(np.log(distances[:, 1] / distances[:, 0]))
-    kept = ratios[: int(len(ratios) * (1 - DISCARDED))]
-    tail = -np.log1p(-np.arange(1, len(kept) + 1) / len(ratios))
-    return float(kept @ tail / (kept @ kept)) if kept[-1] > TIED else math.inf
+def _of_library(estimator: str) -> BaseEstimator:
+    """Return an estimator of the library with its defaults, and a fixed seed where it draws."""
+    method = getattr(skdim.id, estimator)()
+    seeded = {"random_state": 0} if "random_state" in method.get_params() else {}
+    return method.set_params(**seeded)
 
 
 def _local_pca(points: np.ndarray, indices: np.ndarray) -> float:
-    near = torch.from_numpy(points[indices])
-    near -= near.mean(dim=1, keepdim=True)
+    """Return what ``skdim.id.lPCA().fit_pw(points, indices)`` gives on average.
+
+    The library fits one model of scikit-learn per cell, which makes scoring several times slower
+    (docs/performance.md).
+    """
+    near = points[indices]
+    near -= near.mean(axis=1, keepdims=True)
+    across = near.swapaxes(1, 2)
     # Both products have the same eigenvalues but for zeros; the smaller is faster.
     narrow = points.shape[1] < indices.shape[1]
-    eigenvalues = torch.linalg.eigvalsh(near.mT @ near if narrow else near @ near.mT)
-    return float((eigenvalues > LOCAL_PCA_SHARE * eigenvalues[:, -1:]).sum(dim=1).double().mean())
+    eigenvalues = np.linalg.eigvalsh(across @ near if narrow else near @ across)
+    return float((eigenvalues > LOCAL_PCA_SHARE * eigenvalues[:, -1:]).sum(axis=1).mean())
 
 
-def _participation_ratio(points: np.ndarray) -> tuple[float, float]:
-    """Return the ratio and its standard error.
+def _standard_errors(
+    points: np.ndarray,
+    estimators: Sequence[str],
+    neighbours: int,
+    estimates: dict[str, Estimate],
+) -> dict[str, float]:
+    """Return the standard errors of estimates, as the head of this module explains."""
+    errors = dict.fromkeys(estimates, math.nan)
+    for cells, alike in _by_sample(estimators, len(points)).items():
+        names = [name for name in names_of(alike) if name != "pr"]
+        groups = min(GROUPS, int(cells / (CELLS_PER_NEIGHBOUR * neighbours)))
+        if groups < 2 or not names:
+            continue
+        variances = []
+        for division in _divisions(cells, groups):
+            found = [
+                _estimates(points[group], alike, neighbours, LOCAL_PCA_CELLS // groups)
+                for group in division
+            ]
+            values = np.array([[own[name].value for name in names] for own in found])
+            variances.append(values.var(axis=0, ddof=1) / values.mean(axis=0) ** 2 / groups)
+        relative = np.sqrt(np.mean(variances, axis=0))
+        errors |= {name: estimates[name].value * r for name, r in zip(names, relative, strict=True)}
+    if "pr" in errors:
+        errors["pr"] = estimates["pr"].value * _relative_error_of_ratio(points)
+    return {name: float(error) for name, error in errors.items()}
+
+
+def _by_sample(estimators: Sequence[str], cells: int) -> dict[int, list[str]]:
+    """Return the estimators that look at the same number of cells, by that number."""
+    alike = {}
+    for estimator in estimators:
+        alike.setdefault(min(cells, LARGEST_SAMPLE.get(estimator, cells)), []).append(estimator)
+    return alike
+
+
+def _relative_error_of_ratio(points: np.ndarray) -> float:
+    """Return the standard error of the participation ratio over the ratio.
 
     By the chain rule, a cell x moves the logarithm of the ratio by twice
     x'x / tr C - x'Cx / tr C^2, over n, where C is the covariance.
     """
     centred = points - points.mean(axis=0)
     covariance = centred.T @ centred / len(centred)
-    trace, trace_of_square = np.trace(covariance), np.sum(covariance**2)
-    ratio = trace**2 / trace_of_square
     lengths = np.sum(centred**2, axis=1)
     stretched = np.sum(centred @ covariance * centred, axis=1)
-    influence = 2 * (lengths / trace - stretched / trace_of_square)
-    return float(ratio), float(ratio * influence.std() / math.sqrt(len(centred)))
-
-
-def _standard_errors(points: np.ndarray, values: np.ndarray, neighbours: int) -> np.ndarray:
-    """Return the standard errors of `ESTIMATORS`, as the head of this module explains."""
-    groups = min(GROUPS, int(len(points) / (CELLS_PER_NEIGHBOUR * neighbours)))
-    errors = np.full(len(values), math.nan)
-    if groups > 1:
-        variances = []
-        for division in _divisions(len(points), groups):
-            found = np.array([
-                _estimate(points[group], neighbours, LOCAL_PCA_CELLS // groups)
-                for group in division
-            ])  # fmt: skip
-            variances.append(found.var(axis=0, ddof=1) / found.mean(axis=0) ** 2 / groups)
-        errors = values * np.sqrt(np.mean(variances, axis=0))
-    errors[ESTIMATORS.index("pr")] = _participation_ratio(points)[1]
-    return errors
+    influence = 2 * (lengths / np.trace(covariance) - stretched / np.sum(covariance**2))
+    return float(influence.std() / math.sqrt(len(centred)))
 
 
 def _divisions(n: int, groups: int) -> Iterator[list[np.ndarray]]:

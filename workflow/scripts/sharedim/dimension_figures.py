@@ -11,13 +11,26 @@ from sharedim.figure_style import COLOURS, HALF, MARKERS, broken, count_on, draw
 from sharedim.results import Results
 from sharedim.words import Words
 
+# By their names in tables.
 ESTIMATORS = {
     "mle": "maximum likelihood (the paper's)",
     "mle_harmonic": "maximum likelihood, harmonic mean",
     "twonn": "two nearest neighbours",
     "lpca": "local PCA",
     "pr": "participation ratio",
+    "mom": "method of moments",
+    "tle": "tight local estimator",
+    "ess": "expected simplex skewness",
+    "mada": "manifold-adaptive estimator",
+    "corrint": "correlation integral",
+    "danco": "angle and norm concentration (DANCo)",
+    "fishers": "Fisher separability",
+    "gride": "generalised ratios (GRIDE)",
+    "knn": "nearest-neighbour graph",
+    "mind_ml": "minimum neighbour distance (MiND)",
+    "ph": "persistent homology",
 }
+LINES = ("-", "--", ":")
 # Types beyond these are in the tables alone: their names would not be legible.
 MOST_TYPES = 40
 
@@ -82,10 +95,16 @@ def dimension_of_types(results: Results) -> pd.DataFrame:
 
 
 def _draw_estimators(axis: Axes, scores: pd.DataFrame, modality: str) -> None:
-    for i, (estimator, name) in enumerate(ESTIMATORS.items()):
-        own = scores[scores["metric"] == f"id_{estimator}_{modality}"]
-        look = {"color": COLOURS[i], "marker": MARKERS[i]}
-        draw_mean(axis, own, label=name, **look)
+    curves = {
+        name: scores[scores["metric"] == f"id_{estimator}_{modality}"]
+        for estimator, name in ESTIMATORS.items()
+    }
+    there = {name: own for name, own in curves.items() if len(own)}
+    for i, (name, own) in enumerate(there.items()):
+        again, look = divmod(i, len(COLOURS))
+        # A colour that comes again has another line.
+        line = LINES[again % len(LINES)]
+        draw_mean(axis, own, label=name, color=COLOURS[look], marker=MARKERS[look], linestyle=line)
     draw_all_dimensions(axis, scores)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from sharedim.checkpoints import ModelBlock
-from sharedim.dimension import dimensions_by_type, intrinsic_dimensions
+from sharedim.dimension import DEFAULT, Dimensions, dimensions_by_type, intrinsic_dimensions
 from sharedim.geometry import alignment, norms, uniformity
 from sharedim.information import best_temperature, infonce_nats
 from sharedim.lengths import at_length, comparable
@@ -82,6 +82,7 @@ def score_block(
     labels: pd.DataFrame,
     test_cells: np.ndarray | None = None,
     device: torch.device | str = "cpu",
+    estimators: Sequence[str] = DEFAULT,
 ) -> BlockScores:
     """Score every model of a block on its own training and test cells.
 
@@ -97,6 +98,8 @@ def score_block(
         Test cells that are the same for every seed, as `sharedim.splits.split_cells` takes them.
     device : torch.device or str
         Where cells are compared with each other.
+    estimators : sequence of str
+        Of the intrinsic dimension, some of `sharedim.dimension.ESTIMATORS`.
 
     Returns
     -------
@@ -116,13 +119,15 @@ def score_block(
             for part, own in cells.items()
         }
         similarity = similarity_of(block, model)
-        scores, found = _scores_of_model(pairs, codes, similarity=similarity, device=device)
+        scores, found = _scores_of_model(
+            pairs, codes, similarity=similarity, device=device, estimators=estimators
+        )
         if "temperature" in block.tensors:
             temperature = float(block.tensors["temperature"][model])
             scores.append(("train", "temperature", temperature, math.nan))
         rows.extend((recipe["name"], dim, seed, *score) for score in scores)
         confusions += _confusions_of(found, codes["test"], levels)
-        of_types = _type_dimensions_of(*pairs["test"], labels.iloc[split.test])
+        of_types = _type_dimensions_of(*pairs["test"], labels.iloc[split.test], estimators)
         type_dimensions.extend((recipe["name"], dim, seed, *row) for row in of_types)
     return BlockScores(
         pd.DataFrame(rows, columns=SCORE_COLUMNS),
@@ -137,6 +142,7 @@ def _scores_of_model(
     *,
     similarity: str,
     device: torch.device | str,
+    estimators: Sequence[str],
 ) -> tuple[list[tuple[str, str, float, float]], dict[str, Search]]:
     """Return split, metric, value and chance level of every score, and what the test cells found.
 
@@ -148,22 +154,35 @@ def _scores_of_model(
     for part in ("train", "test"):
         f, g = pairs[part]
         found = search_both_ways(*comparable(f, g, similarity), codes[part], temperature, device)
-        own = score_pair(f, g, found, codes[part], similarity=similarity, temperature=temperature)
+        own = score_pair(
+            f,
+            g,
+            found,
+            codes[part],
+            similarity=similarity,
+            temperature=temperature,
+            estimators=estimators,
+        )
         scores.extend((part, *score) for score in own)
     return [*scores, *_probes(pairs, codes, similarity=similarity, device=device)], found
 
 
 def _type_dimensions_of(
-    f: np.ndarray, g: np.ndarray, labels: pd.DataFrame
+    f: np.ndarray, g: np.ndarray, labels: pd.DataFrame, estimators: Sequence[str]
 ) -> Iterator[tuple[str, str, int, str, str, float, str]]:
     """Yield column, type, cells, modality, estimator, value and status, at the coarsest level."""
     for column in list(labels)[:1]:
-        of_types = partial(dimensions_by_type, labels=labels[column].to_numpy(), errors=False)
+        of_types = partial(
+            dimensions_by_type,
+            labels=labels[column].to_numpy(),
+            estimators=estimators,
+            errors=False,
+        )
         both = each(of_types, (f, g))
         for modality, by_type in zip(("rna", "prot"), both, strict=True):
             for name, found in by_type.items():
                 for estimator, estimate in found.estimates.items():
-                    told = (modality, estimator, estimate.value, found.status)
+                    told = (modality, estimator, estimate.value, estimate.status)
                     yield column, name, found.cells, *told
 
 
@@ -238,6 +257,7 @@ def score_pair(
     *,
     similarity: str,
     temperature: float,
+    estimators: Sequence[str] = DEFAULT,
 ) -> Iterator[tuple[str, float, float]]:
     """Yield metric, value and chance level of a pair of representations of the same cells.
 
@@ -253,11 +273,13 @@ def score_pair(
         What they are compared by.
     temperature : float
         Divides the similarities in the bound on shared information.
+    estimators : sequence of str
+        Of the intrinsic dimension.
     """
     finite = bool(np.isfinite(f).all() and np.isfinite(g).all())
     if not finite:
         logger.warning("a model gives values that are not finite; it has no scores")
-    scores = [*_dimensions(f, g), *_geometry(f, g)]
+    scores = [*_dimensions(f, g, estimators), *_geometry(f, g)]
     rna, prot = comparable(f, g, similarity)
     closer = []
     for direction, (ranks, all_votes, probability) in found.items():
@@ -272,14 +294,28 @@ def score_pair(
         yield metric, value if finite else math.nan, chance
 
 
-def _dimensions(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]]:
-    for modality, found in zip(("rna", "prot"), each(intrinsic_dimensions, (f, g)), strict=True):
+def _dimensions(
+    f: np.ndarray, g: np.ndarray, estimators: Sequence[str]
+) -> Iterator[tuple[str, float, float]]:
+    both = each(partial(intrinsic_dimensions, estimators=estimators), (f, g))
+    for modality, found in zip(("rna", "prot"), both, strict=True):
+        _log_missing(modality, found)
         for estimator, estimate in found.estimates.items():
             yield f"id_{estimator}_{modality}", estimate.value, math.nan
             yield f"error_{estimator}_{modality}", estimate.error, math.nan
     directions = shared_directions(f, g)
     yield "shared_count", directions.count, 0.0
     yield "shared_effective", directions.effective, math.nan
+
+
+def _log_missing(modality: str, found: Dimensions) -> None:
+    """Log why estimates are missing: the table of scores has no room for a reason."""
+    reasons: dict[str, list[str]] = {}
+    for estimator, estimate in found.estimates.items():
+        if estimate.status != "ok":
+            reasons.setdefault(estimate.status, []).append(estimator)
+    for reason, names in reasons.items():
+        logger.info("%s: no intrinsic dimension by %s (%s)", modality, ", ".join(names), reason)
 
 
 def _geometry(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]]:

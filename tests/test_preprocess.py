@@ -14,7 +14,7 @@ from sharedim.preprocess import (
     summarise,
 )
 from sharedim.simulate import simulate_cite_seq
-from sharedim.transforms import TRANSFORMS, mean_logarithms, transform_proteins
+from sharedim.transforms import DENOISED, TRANSFORMS, mean_logarithms, transform_proteins
 
 
 def clr_per_cell(counts):
@@ -131,7 +131,7 @@ def test_every_transform_gives_features(small_cells, transform):
     counts = small_cells["prot"].X.toarray().astype(float)
     values = transform_proteins(counts, transform, mean_logarithms(counts))
     # Values denoised by dsb are centred only.
-    expected = values if transform == "dsb" else scaled(values)
+    expected = values if transform in DENOISED else scaled(values)
     same_up_to_sign(
         found.components,
         component_scores(expected, 9),

@@ -40,11 +40,16 @@ def test_clr_per_protein_is_taken_across_the_cells_of_each_protein(counts):
     np.testing.assert_allclose(transformed(counts, "clr_per_protein"), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("form", [np.array, sparse.csr_matrix, sparse.csc_matrix])
 @pytest.mark.parametrize(("name", "axis"), [("clr_per_cell", 1), ("clr_per_protein", 0)])
-def test_clr_agrees_with_muon(counts, name, axis):
-    data = AnnData(sparse.csr_matrix(counts))
+@pytest.mark.filterwarnings("ignore:adata.X is sparse")
+def test_clr_agrees_with_muon(counts, name, axis, form):
+    data = AnnData(form(counts))
     muon.prot.pp.clr(data, axis=axis)
-    np.testing.assert_allclose(transformed(counts, name), data.X.toarray(), rtol=1e-6)
+    expected = data.X if form is np.array else data.X.toarray()
+    np.testing.assert_allclose(transformed(counts, name), expected, rtol=1e-6)
+    # Fitted on the cells themselves, too.
+    np.testing.assert_allclose(transform_proteins(counts, name), expected, rtol=1e-6)
 
 
 def test_log_center_has_mean_zero_in_every_cell(counts):
@@ -54,7 +59,7 @@ def test_log_center_has_mean_zero_in_every_cell(counts):
     assert found[5, 2] - found[5, 7] == pytest.approx(difference)
 
 
-@pytest.mark.parametrize("name", ["dsb", "none"])
+@pytest.mark.parametrize("name", ["dsb", "dsb_from_droplets", "none"])
 def test_values_transformed_already_are_left_as_they_are(counts, name):
     np.testing.assert_array_equal(transformed(counts - 3.5, name), counts - 3.5)
 

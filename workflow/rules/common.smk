@@ -102,15 +102,16 @@ def download_of(wildcards):
 
 
 def inside_of(wildcards):
-    """Return the files of a matrix folder and of labels, so that a change to one is noticed."""
+    """Return what is read beside the cells and the files of matrix folders, so that changes show."""
     dataset = DATASETS[wildcards.dataset]
+    beside = [dataset[key] for key in configuration.BESIDE_CELLS if dataset.get(key)]
     inside = [
         str(file)
-        for path in dataset.get("cells", [])
+        for path in [*dataset.get("cells", []), *beside]
         for ending in ("mtx", "tsv")
         for file in Path(path).glob(f"*.{ending}*")
     ]
-    return inside + ([dataset["annotations"]] if "annotations" in dataset else [])
+    return inside + beside
 
 
 def options_of(wildcards, names):

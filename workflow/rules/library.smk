@@ -41,6 +41,7 @@ LIBRARY = {
         "downloads.py",
         "draws.py",
         "drifters.py",
+        "droplets.py",
         "durations.py",
         "embedding.py",
         "encoders.py",

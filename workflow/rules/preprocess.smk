@@ -38,6 +38,7 @@ rule preprocess_cells:
             "checkpoints.py",
             "checks.py",
             "columns.py",
+            "droplets.py",
             "feature_files.py",
             "feature_pairs.py",
             "features.py",

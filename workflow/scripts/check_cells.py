@@ -15,7 +15,7 @@ def main():
             f"reading the cells ({size:,.0f} MB) and looking for what cannot be used",
             durations.of_reading(size),
         )
-        cells = read_paired_cells(snakemake.input.cells, **given.reading)
+        cells = read_paired_cells(snakemake.input.cells, **given.reading, denoise=False)
         found = describe(cells, dataset, splitting=given.splitting, features=given.features)
         for line in found["warnings"]:
             logger.warning(line)

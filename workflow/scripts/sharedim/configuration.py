@@ -25,6 +25,7 @@ NUMBERS = (
     "repeated_noise",
     "test_pairs",
     "missing_features",
+    "empty_droplet_counts",
 )
 SWITCHES = ("variable_genes_by_batch", "harmony", "refine")
 # What may be said for all datasets at once or for one alone: where things are in a file, ...
@@ -36,6 +37,7 @@ NAMES_IN_A_FILE = (
     "hold_out_column",
     "counts_layer",
     "annotations",
+    "empty_droplets",
 )
 # ... where no pairs are needed, ...
 ALL_CELLS_OPTIONS = (
@@ -46,10 +48,18 @@ ALL_CELLS_OPTIONS = (
     "counts_layer",
     "protein_transform",
     "annotations",
+    "isotype_controls",
+    "empty_droplets",
+    "empty_droplet_counts",
 )
 # What may be said of new cells, whose labels need no names: they are given some.
 NEW_CELLS_OPTIONS = ("rna_modality", "protein_modality", "counts_layer")
-READING_OPTIONS = (*NAMES_IN_A_FILE, "protein_transform", "isotype_controls")
+READING_OPTIONS = (
+    *NAMES_IN_A_FILE,
+    "protein_transform",
+    "isotype_controls",
+    "empty_droplet_counts",
+)
 # ... which cells are held out, ...
 SPLITTING_OPTIONS = ("fit_features_on", "hold_out", "test_batches", "split_seed", "test_pairs")
 # ... and how features are made.
@@ -65,6 +75,11 @@ FEATURE_OPTIONS = (
     "repeated_noise",
 )
 DATASET_OPTIONS = tuple(dict.fromkeys((*READING_OPTIONS, *SPLITTING_OPTIONS, *FEATURE_OPTIONS)))
+# Paths of what is read beside the cells, and what they are.
+BESIDE_CELLS = {
+    "annotations": "a table of labels",
+    "empty_droplets": "the raw matrix with the empty droplets",
+}
 # The keys that name cells, of which one can be given.
 SOURCES = ("h5mu", "cells", "dataset", "datasets")
 # What stands for nothing on the command line.
@@ -230,10 +245,9 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
         elif "dataset" not in own:
             paths = as_list(dataset.pop("h5mu", None) or dataset.pop("cells"))
             dataset["cells"] = [_path(path, launched_from, working_directory) for path in paths]
-            if dataset.get("annotations"):
-                dataset["annotations"] = _path(
-                    dataset["annotations"], launched_from, working_directory, "a table of labels"
-                )
+            for key, needed in BESIDE_CELLS.items():
+                if dataset.get(key):
+                    dataset[key] = _path(dataset[key], launched_from, working_directory, needed)
         _check_together(name, dataset)
         if _draws_by_seed(dataset):
             # So that changing what has no effect makes nothing run again.
@@ -347,6 +361,22 @@ def _check_together(name: str, dataset: dict) -> None:
         raise InputError(
             f"configuration: {name}: test_pairs is a number of single cells to hold out, and "
             "hold_out=batches holds out whole batches; leave one of the two"
+        )
+    from_droplets = dataset.get("protein_transform") == "dsb_from_droplets"
+    if from_droplets and not dataset.get("empty_droplets"):
+        raise InputError(
+            f"configuration: {name}: protein_transform=dsb_from_droplets needs the empty droplets; name "
+            "the raw matrix, such as empty_droplets=raw_feature_bc_matrix.h5, or use clr_per_cell"
+        )
+    if dataset.get("empty_droplets") and not from_droplets:
+        raise InputError(
+            f"configuration: {name}: empty_droplets is for protein_transform=dsb_from_droplets; say that "
+            "too, or leave it out"
+        )
+    if from_droplets and dataset.get("fit_features_on") == "without_test_cells":
+        raise InputError(
+            f"configuration: {name}: dsb denoises all cells together and cannot be fitted without the "
+            "test cells; leave protein_transform=dsb_from_droplets or fit_features_on"
         )
     if dataset.get("harmony") and dataset.get("fit_features_on") == "without_test_cells":
         raise InputError(

@@ -46,7 +46,7 @@ def inspect(source: list[str], config: dict) -> Iterator[tuple[str, str]]:
 
     file = open_cells(dataset["cells"])
     yield from _contents(file)
-    cells = read_paired_cells(file, **options(configuration.READING_OPTIONS))
+    cells = read_paired_cells(file, **options(configuration.READING_OPTIONS), denoise=False)
     found = describe(
         cells,
         name,

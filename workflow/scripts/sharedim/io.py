@@ -13,6 +13,7 @@ from anndata import AnnData
 
 from sharedim import checks
 from sharedim.columns import FEATURE_LABEL_NAMES, LABEL_NAMES, find_batch, find_labels
+from sharedim.droplets import FROM_DROPLETS, EmptyDroplets, denoised
 from sharedim.errors import InputError
 from sharedim.feature_pairs import feature_kinds, pair_features, with_annotations
 from sharedim.formats import open_cells
@@ -38,8 +39,8 @@ ISOTYPE_CONTROLS = (
     r"(?i)isotype|(?<![a-z])(mouse|ms|rat|rag|hamster)[-_. ]*ig[gm]"
     r"|(?<![a-z])m?igg[12][abc]?k?(?![a-z0-9])"
 )
-# Protein values that a person has transformed already, and that are no counts.
-TRANSFORMED = ("dsb", "none")
+# Protein values that are no counts when they are taken up.
+TRANSFORMED = ("dsb", "none", FROM_DROPLETS)
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,9 @@ def read_paired_cells(
     protein_transform: str = "clr_per_cell",
     isotype_controls: str | None = ISOTYPE_CONTROLS,
     annotations: str | None = None,
+    empty_droplets: str | None = None,
+    empty_droplet_counts: int = 32,
+    denoise: bool = True,
 ) -> PairedCells:
     """Read the paired cells, or pairs of features, of a file and refuse what cannot be used.
 
@@ -150,12 +154,16 @@ def read_paired_cells(
     counts_layer : str, optional
         Layer with raw counts; else one called ``counts``, else ``X``.
     protein_transform : str
-        ``"dsb"`` and ``"none"`` take the protein's ``X`` as it is; all others need raw counts.
+        ``"dsb"`` and ``"none"`` take the protein's ``X`` as it is; all others need raw counts, which
+        ``"dsb_from_droplets"`` denoises.
     isotype_controls : str, optional
         Regular expression; proteins with a match in their name are left out.
     annotations : path-like, optional
         Of features a table of columns about the pairs, as `sharedim.feature_pairs.with_annotations`
         takes it.
+    empty_droplets, empty_droplet_counts, denoise
+        For ``"dsb_from_droplets"`` the path of the raw matrix, the smallest number of counts of a
+        droplet, and whether to denoise each cell, as `sharedim.droplets.EmptyDroplets` has them.
 
     Returns
     -------
@@ -174,6 +182,9 @@ def read_paired_cells(
         counts_layer=counts_layer,
         counted=counted,
         annotations=annotations,
+        droplets=droplets_of(
+            protein_transform, empty_droplets, empty_droplet_counts, isotype_controls, denoise
+        ),
     )
     usual = FEATURE_LABEL_NAMES if pairs.kind == FEATURES else LABEL_NAMES
     label_table = find_labels(pairs.columns, labels, pairs.where, usual)
@@ -216,11 +227,12 @@ def pair_cells(
     counts_layer: str | None = None,
     counted: bool = True,
     annotations: str | None = None,
+    droplets: EmptyDroplets | None = None,
 ) -> Pairs:
     """Read the cells of a file that have both modalities, with everything known about them.
 
     Parameters and errors are those of `read_paired_cells`; ``counted`` tells whether the protein
-    values are raw counts.
+    values are raw counts, ``droplets`` against which droplets they are denoised.
     """
     file = source if isinstance(source, CellFile) else open_cells(source)
     if file.unpaired:
@@ -237,9 +249,12 @@ def pair_cells(
     names = _names_of_both(file, rna_modality, protein_modality)
     rna, prot = (only_its_kind(file, names[kind], kind, notes) for kind in (RNA, PROTEIN))
     refuse_duplicated_names(file, {RNA: rna, PROTEIN: prot})
+    require_layer(file, (rna, prot), counts_layer)
+    if droplets is not None:
+        prot, sentence = denoised(prot, droplets, file.where, counts_layer)
+        notes.append(sentence)
     cells = rna.obs.index.intersection(prot.obs.index, sort=False)
     checks.check_pairs(cells, rna.obs.index, prot.obs.index, file.where)
-    require_layer(file, (rna, prot), counts_layer)
     return Pairs(
         where=file.where,
         rna=read_matrix(rna, cells, RNA, file.where, counts_layer, counts=True),
@@ -254,6 +269,30 @@ def pair_cells(
         ],
         simulation=file.simulation,
     )
+
+
+def droplets_of(
+    protein_transform: str,
+    empty_droplets: str | None,
+    empty_droplet_counts: int,
+    isotype_controls: str | None,
+    denoise: bool = True,
+) -> EmptyDroplets | None:
+    """Return the droplets that proteins are denoised against, None where they are not.
+
+    Raises
+    ------
+    InputError
+        If they should be and no empty droplets are known.
+    """
+    if protein_transform != FROM_DROPLETS:
+        return None
+    if empty_droplets is None:
+        raise InputError(
+            f"protein_transform={FROM_DROPLETS} needs the empty droplets; name the raw matrix, such as "
+            "empty_droplets=raw_feature_bc_matrix.h5, or use clr_per_cell"
+        )
+    return EmptyDroplets(empty_droplets, empty_droplet_counts, isotype_controls, denoise)
 
 
 def _feature_pairs(file: CellFile, words: dict[str, str]) -> Pairs:

@@ -126,7 +126,7 @@ def _features(check: dict, preprocessing: dict) -> str:
     ]
     if options["harmony"]:
         sentences.append("Components were corrected by Harmony (Korsunsky et al. 2019).")
-    if options["protein_transform"] == "dsb":
+    if options["protein_transform"].startswith("dsb"):
         sentences.append("dsb: Mulè et al. 2022.")
     elif options["protein_transform"].startswith("clr"):
         sentences.append("These steps follow the analysis of Hao et al. 2021.")

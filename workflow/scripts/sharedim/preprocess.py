@@ -25,7 +25,7 @@ from sharedim.projection import (
     depths,
     log_normalised,
 )
-from sharedim.transforms import IN_WORDS, mean_logarithms, transform_proteins
+from sharedim.transforms import DENOISED, IN_WORDS, mean_logarithms, transform_proteins
 
 logger = logging.getLogger(__name__)
 
@@ -151,9 +151,10 @@ def protein_features(
     values = prot.X.toarray() if sparse.issparse(prot.X) else prot.X
     name, limit = options.protein_transform, options.scaled_limit
     log_means = mean_logarithms(values[rows]) if name == "clr_per_protein" else None
-    values = transform_proteins(values, name, log_means)
+    fitted_on_all = len(rows) == len(values)
+    values = transform_proteins(values, name, None if fitted_on_all else log_means)
     mean, deviation = moments(values, rows)
-    if name == "dsb":
+    if name in DENOISED:
         deviation, limit = np.ones_like(deviation), np.inf
     block = _scaled(values, mean, deviation, limit)
     pca = _principal_components(block, prot.n_vars - 1, rows, "protein")
@@ -163,7 +164,8 @@ def protein_features(
         projection=Projection(
             names=list(prot.var_names),
             used=np.arange(prot.n_vars),
-            transform=name,
+            # New cells have droplets of their own: their values have to be denoised before.
+            transform="dsb" if name in DENOISED else name,
             log_means=np.empty(0) if log_means is None else log_means,
             mean=mean,
             deviation=deviation,
@@ -219,7 +221,7 @@ def _in_words(features: dict[str, Features], options: FeatureOptions) -> dict[st
     counts = {name: len(found.projection.used) for name, found in features.items()}
     scaled = f"scaled and clipped at {options.scaled_limit:g} standard deviations"
     ranked = ", ranked within batches" if options.variable_genes_by_batch else ""
-    denoised = options.protein_transform == "dsb"
+    denoised = options.protein_transform in DENOISED
     corrected = ", corrected for the batch by Harmony" if options.harmony else ""
     kept = {
         name: f"{found.components.shape[1]} principal components{corrected}"

@@ -10,9 +10,12 @@ IN_WORDS = {
     "clr_per_protein": "centred log-ratio within each protein, across the cells",
     "log_center": "logarithm of counts plus one, less its mean over the cell's proteins",
     "dsb": "values denoised by dsb before",
+    "dsb_from_droplets": "denoised by dsb against empty droplets",
     "none": "values transformed before, taken as they are",
 }
 TRANSFORMS = tuple(IN_WORDS)
+# In units of the background's standard deviation.
+DENOISED = ("dsb", "dsb_from_droplets")
 
 
 def mean_logarithms(values: np.ndarray) -> np.ndarray:
@@ -28,14 +31,15 @@ def transform_proteins(
     Parameters
     ----------
     values : ndarray, shape (cells, proteins)
-        Raw counts; for ``dsb`` and ``none`` values that were transformed already.
+        Raw counts; for ``none`` and those of `DENOISED` values that were transformed already.
     name : str
         ``clr_per_cell`` is the centred log-ratio of each cell across its proteins (Seurat's margin
         2), ``log1p(x / exp(mean(log1p(x))))``; ``clr_per_protein`` the same of each protein across
         the cells (Seurat's margin 1); ``log_center`` the logarithm ``log1p(x)`` less its mean over
-        the cell's proteins; ``dsb`` and ``none`` leave the values as they are.
+        the cell's proteins; all others leave the values as they are.
     log_means : ndarray, shape (proteins,), optional
-        As `mean_logarithms` gives it of the cells that ``clr_per_protein`` is fitted on.
+        As `mean_logarithms` gives it of the cells that ``clr_per_protein`` is fitted on; without,
+        it is fitted on these cells.
 
     Returns
     -------
@@ -44,16 +48,31 @@ def transform_proteins(
     Notes
     -----
     Seurat sums the logarithms over positive counts and divides by the number of all; zeros have
-    the logarithm log1p(0) = 0, so that this is the mean.
+    the logarithm log1p(0) = 0, so that this is the mean. Both directions are
+    ``muon.prot.pp.clr``'s, which knows them as axis 1 and axis 0 and cannot take means that were
+    fitted on other cells.
     """
     values = np.asarray(values, dtype=np.float64)
     if name == "clr_per_cell":
-        return np.log1p(values / np.exp(np.log1p(values).mean(axis=1, keepdims=True)))
+        return _centred_log_ratio(values, axis=1)
+    if name == "clr_per_protein" and log_means is None:
+        return _centred_log_ratio(values, axis=0)
     if name == "clr_per_protein":
         return np.log1p(values / np.exp(log_means))
     if name == "log_center":
         logarithm = np.log1p(values)
         return logarithm - logarithm.mean(axis=1, keepdims=True)
-    if name in ("dsb", "none"):
+    if name in (*DENOISED, "none"):
         return values
     raise ValueError(f"protein_transform '{name}' is none of {', '.join(TRANSFORMS)}")
+
+
+def _centred_log_ratio(values: np.ndarray, axis: int) -> np.ndarray:
+    # They take seconds to import, which only jobs that transform proteins should wait for.
+    from anndata import AnnData
+    from muon import prot
+
+    # It writes into what it is given.
+    data = AnnData(values.copy())
+    prot.pp.clr(data, axis=axis)
+    return data.X

@@ -12,10 +12,11 @@ from anndata import AnnData
 
 from sharedim import checks
 from sharedim.columns import FEATURE_LABEL_NAMES, LABEL_NAMES, find_batch, find_labels
+from sharedim.droplets import denoised
 from sharedim.errors import InputError
 from sharedim.feature_pairs import feature_kinds, read_features, with_annotations
 from sharedim.formats import open_cells
-from sharedim.io import TRANSFORMED
+from sharedim.io import ISOTYPE_CONTROLS, TRANSFORMED, droplets_of
 from sharedim.modalities import (
     FEATURES,
     IN_WORDS,
@@ -82,6 +83,9 @@ def read_cells(
     known: Mapping[str, pd.Index] | None = None,
     need: Sequence[str] = (),
     annotations: str | None = None,
+    isotype_controls: str | None = ISOTYPE_CONTROLS,
+    empty_droplets: str | None = None,
+    empty_droplet_counts: int = 32,
 ) -> AnyCells:
     """Read every cell of a file that has RNA, protein or both; nothing is left out.
 
@@ -100,6 +104,8 @@ def read_cells(
         Kinds that must be there.
     annotations : path-like, optional
         As `sharedim.io.read_paired_cells` takes it.
+    isotype_controls, empty_droplets, empty_droplet_counts
+        As `sharedim.io.read_paired_cells` takes them, for ``"dsb_from_droplets"`` alone.
 
     Returns
     -------
@@ -127,6 +133,11 @@ def read_cells(
     refuse_duplicated_names(file, found)
     if not given:
         require_layer(file, found.values(), counts_layer)
+    droplets = droplets_of(
+        protein_transform, empty_droplets, empty_droplet_counts, isotype_controls
+    )
+    if droplets is not None and PROTEIN in found:
+        found[PROTEIN], _ = denoised(found[PROTEIN], droplets, file.where, counts_layer)
     counted = {RNA: not given, PROTEIN: not given and protein_transform not in TRANSFORMED}
     read = {
         kind: read_features(file, names[kind])

@@ -1,0 +1,195 @@
+"""Proteins denoised against empty droplets, on simulated counts whose ambient share is known."""
+
+from __future__ import annotations
+
+import mudata
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from cell_files import joined, write_10x_h5
+from scipy import sparse
+
+from sharedim.configuration import datasets_of
+from sharedim.errors import InputError
+from sharedim.io import read_paired_cells
+from sharedim.transforms import transform_proteins
+from sharedim.unpaired import read_cells
+
+CELLS, DROPLETS, PROTEINS = 600, 900, 22
+NAMES = [*(f"p{i}" for i in range(PROTEINS - 2)), "Mouse-IgG1", "Rat-IgG2b"]
+DENOISED = {"protein_transform": "dsb_from_droplets"}
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """Counts of cells and droplets, and the true level of each protein on each cell."""
+    rng = np.random.default_rng(0)
+    types = rng.integers(0, 4, size=CELLS)
+    # A type has some of the proteins, and none of the last two, the controls.
+    on = rng.random((4, PROTEINS)) < 0.4
+    on[:, -2:] = False
+    level = on[types] * rng.lognormal(5, 0.5, size=(CELLS, PROTEINS))
+    # Antibodies differ in how much of them floats, and cells in how much of it they come with.
+    ambient = rng.lognormal(3, 1, size=PROTEINS)
+    depth, background = (rng.lognormal(0, spread, size=(CELLS, 1)) for spread in (0.2, 0.7))
+    counts = rng.poisson(level * depth + ambient * background)
+    floating = rng.poisson(0.5 * ambient * rng.lognormal(0, 0.3, size=(DROPLETS, 1)))
+    floating[: DROPLETS // 3] = rng.poisson(0.05, size=(DROPLETS // 3, PROTEINS))
+    return level, counts, floating
+
+
+def cells_of(simulated):
+    _, counts, floating = simulated
+    rng = np.random.default_rng(1)
+    names = [f"cell{i}" for i in range(CELLS)]
+    barcodes = [*names, *(f"droplet{i}" for i in range(DROPLETS))]
+    rna = AnnData(
+        sparse.csr_matrix(rng.poisson(2.0, size=(CELLS, 250)).astype(np.float32)),
+        pd.DataFrame(index=names),
+        pd.DataFrame(index=[f"g{i}" for i in range(250)]),
+    )
+    var = pd.DataFrame(index=NAMES)
+    prot = AnnData(sparse.csr_matrix(counts.astype(np.float32)), pd.DataFrame(index=names), var)
+    everything = np.vstack([counts, floating]).astype(np.float32)
+    raw = AnnData(sparse.csr_matrix(everything), pd.DataFrame(index=barcodes), var)
+    raw_rna = AnnData(
+        sparse.csr_matrix((len(barcodes), 250), dtype=np.float32),
+        pd.DataFrame(index=barcodes),
+        rna.var,
+    )
+    return rna, prot, raw_rna, raw
+
+
+@pytest.fixture(scope="module")
+def files(simulated, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("droplets")
+    rna, prot, raw_rna, raw = cells_of(simulated)
+    mudata.MuData({"rna": rna, "prot": prot}).write_h5mu(folder / "cells.h5mu")
+    # Proteins in another order than the cells'.
+    turned = raw[:, ::-1].copy()
+    droplets = write_10x_h5(folder, raw_rna, turned, pd.DataFrame(index=raw.obs_names))
+    return folder / "cells.h5mu", droplets.rename(folder / "raw_feature_bc_matrix.h5")
+
+
+@pytest.fixture(scope="module")
+def read(files):
+    cells, droplets = files
+    return read_paired_cells(cells, **DENOISED, empty_droplets=str(droplets))
+
+
+def agreement(values, level, proteins):
+    """Mean over proteins of the correlation with the true level, where it varies."""
+    truth = np.log1p(level[:, [NAMES.index(name) for name in proteins]])
+    varies = np.flatnonzero(truth.std(axis=0) > 0)
+    assert len(varies) > 10
+    return np.mean([np.corrcoef(values[:, i], truth[:, i])[0, 1] for i in varies])
+
+
+def test_it_is_nearer_to_the_true_level_than_clr(read, simulated):
+    level, counts, _ = simulated
+    proteins = list(read.prot.var_names)
+    columns = [NAMES.index(name) for name in proteins]
+    found = agreement(read.prot.X, level, proteins)
+    for direction in ("clr_per_cell", "clr_per_protein"):
+        clr = transform_proteins(counts[:, columns], direction)
+        assert found > agreement(clr, level, proteins) + 0.02
+
+
+def test_isotype_controls_denoise_and_are_left_out(read):
+    assert list(read.prot.var_names) == NAMES[:-2]
+    assert "Isotype controls are left out: Mouse-IgG1, Rat-IgG2b." in read.notes
+
+
+def test_barcodes_that_are_no_droplets_are_removed(read, files):
+    [sentence] = [note for note in read.notes if note.startswith("Proteins are denoised")]
+    assert "against 600 empty droplets" in sentence
+    assert "that are no cell and have 32 protein counts or more" in sentence
+    cells, droplets = files
+    more = read_paired_cells(
+        cells, **DENOISED, empty_droplets=str(droplets), empty_droplet_counts=1, denoise=False
+    )
+    assert not any("against 600 empty droplets" in note for note in more.notes)
+
+
+def test_values_repeat_and_are_the_same_wherever_the_file_is_read(read, files):
+    cells, droplets = files
+    again = read_cells(cells, **DENOISED, empty_droplets=str(droplets))
+    assert list(again.prot.var_names) == NAMES
+    np.testing.assert_array_equal(again.prot[:, read.prot.var_names].X, read.prot.X)
+
+
+def test_without_empty_droplets_it_is_refused(files):
+    with pytest.raises(InputError, match="needs the empty droplets; name the raw matrix"):
+        read_paired_cells(files[0], **DENOISED)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (DENOISED, "protein_transform=dsb_from_droplets needs the empty droplets; name the raw"),
+        ({"empty_droplets": "raw.h5"}, "empty_droplets is for protein_transform=dsb_from_droplets"),
+        (
+            {**DENOISED, "empty_droplets": "raw.h5", "fit_features_on": "without_test_cells"},
+            "cannot be fitted without the test cells",
+        ),
+        (
+            {**DENOISED, "empty_droplets": "absent.h5"},
+            "absent.h5: no such file; give the path of the",
+        ),
+    ],
+)
+def test_the_configuration_refuses_what_does_not_go_together(options, sentence, tmp_path):
+    (tmp_path / "raw.h5").touch()
+    (tmp_path / "cells.h5mu").touch()
+    with pytest.raises(InputError, match=sentence):
+        datasets_of({"h5mu": "cells.h5mu", **options}, tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "smallest", "sentence"),
+    [
+        (lambda rna, raw: (rna, raw[:, 3:].copy()), 32, "3 of the 22 proteins of .* are missing"),
+        (
+            lambda rna, raw: (rna[CELLS:].copy(), raw[CELLS:].copy()),
+            32,
+            "only 0 of the 600 cells of .* are among its barcodes",
+        ),
+        (
+            lambda rna, raw: (rna[:CELLS].copy(), raw[:CELLS].copy()),
+            32,
+            "only 0 barcodes that are no",
+        ),
+        (lambda rna, raw: (rna, raw), 100_000, "set empty_droplet_counts lower"),
+        (
+            lambda rna, raw: (
+                rna,
+                AnnData(raw.X.multiply(np.arange(PROTEINS) > 0).tocsr(), raw.obs, raw.var),
+            ),
+            32,
+            "p0 has the same count in all",
+        ),
+    ],
+    ids=["proteins missing", "another run", "no droplets", "no counts", "constant protein"],
+)
+def test_a_raw_matrix_that_does_not_fit_is_refused(
+    files, simulated, change, smallest, sentence, tmp_path
+):
+    *_, raw_rna, raw = cells_of(simulated)
+    raw_rna, raw = change(raw_rna, raw)
+    raw.X = sparse.csr_matrix(raw.X)
+    joined(raw_rna, raw, pd.DataFrame(index=raw.obs_names)).write_h5ad(tmp_path / "raw.h5ad")
+    with pytest.raises(InputError, match=sentence):
+        read_paired_cells(
+            files[0],
+            **DENOISED,
+            empty_droplets=str(tmp_path / "raw.h5ad"),
+            empty_droplet_counts=smallest,
+        )
+
+
+def test_a_raw_matrix_without_proteins_is_refused(files, tmp_path):
+    rna = AnnData(sparse.csr_matrix(np.ones((5, 3), dtype=np.float32)))
+    mudata.MuData({"rna": rna}).write_h5mu(tmp_path / "raw.h5mu")
+    with pytest.raises(InputError, match=r"no protein modality recognised among .*empty_droplets"):
+        read_paired_cells(files[0], **DENOISED, empty_droplets=str(tmp_path / "raw.h5mu"))

@@ -17,12 +17,13 @@ KEPT := $(if $(PYTHON),$(filter $(OWN),$(call version_with,$(PYTHON),sys)),$(OWN
 STATE := $(if $(OWN),is of Python $(OWN),no longer starts)
 endif
 
-.PHONY: help run usable-python anew what-comes test slurm-test tutorial-test check lint format bench bench-gpu bench-recipes calibrate reproduce clean
+.PHONY: help run usable-python anew what-comes test test-pythons slurm-test tutorial-test check lint format bench bench-gpu bench-recipes calibrate reproduce clean
 
 help:
 	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
 	@echo "make check FILE=cells.h5mu   what the workflow sees in a file, and what it would run"
 	@echo "make test    every check and test"
+	@echo "make test-pythons   the tests that need no PyTorch, with each of Python 3.11, 3.12 and 3.13 that is here"
 	@echo "make slurm-test   the workflow on a real Slurm, started here for it; needs root and apt"
 	@echo "make tutorial-test   the commands of docs/tutorial.md, in order, on the real file"
 	@echo "make lint    the checks alone"
@@ -32,7 +33,7 @@ help:
 	@echo "make bench-recipes FEATURES=results/cells/features   compare recipes on a file's held-out cells"
 	@echo "make calibrate   the answer on simulated pairs of known dimension, to docs/calibration.md"
 	@echo "make reproduce   the experiments of the paper and the theory, to docs/reproduction.md; EXPERIMENTS=name for one"
-	@echo "make clean   remove the environment (results stay)"
+	@echo "make clean   remove the environments (results stay)"
 
 run: usable-python what-comes .venv/ready
 	@echo "Analysing simulated cells. Each job says what it does and about how long that takes."
@@ -70,6 +71,10 @@ check: .venv/ready
 # Two workers, each with whole files, the longest first (tests/conftest.py).
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+
+# One environment for each, in .venv-pythons, without PyTorch.
+test-pythons:
+	tests/pythons.sh
 
 # Installs slurm-wlm and munge where they are missing; where it cannot, says so and is content.
 slurm-test: .venv/test-ready
@@ -116,7 +121,7 @@ format: .venv/test-ready
 	$(BIN)/snakefmt Snakefile workflow
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-pythons
 
 # The marks are set last, so that an interrupted installation is repeated.
 .venv/ready: requirements.lock pyproject.toml $(if $(KEPT),,anew) | usable-python

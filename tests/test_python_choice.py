@@ -48,7 +48,7 @@ def ask(folder, tmp_path):
     """Run a command where the given interpreters are all there is, beside make and a shell."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    for tool in ("make", "sh", "rm", "touch"):
+    for tool in ("make", "sh", "bash", "dirname", "grep", "rm", "touch"):
         (tools / tool).symlink_to(shutil.which(tool))
 
     def ask(command: list[str], interpreters: dict[str, tuple[str, ...]]):
@@ -159,6 +159,20 @@ def test_an_environment_that_does_not_start_is_made_anew(ask, folder):
     (folder / ".venv/bin/python").unlink()
     done = ask(["make", "-n", "check"], {"python3": ("3.13.0",)})
     assert "The environment in .venv no longer starts and is made anew" in done.stdout
+
+
+def test_every_python_is_tried_and_one_that_fails_fails_the_whole(ask, folder):
+    (folder / "tests").mkdir()
+    shutil.copy(REPOSITORY / "tests/pythons.sh", folder / "tests")
+    # The stand-ins make no environment, so that those which are there fail.
+    done = ask(["make", "test-pythons"], {"python3.11": ("3.11.2",), "python3.13": ("3.13.0",)})
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[1:] == [
+        "python3.11: 3.11.2, in .venv-pythons/3.11",
+        "python3.12: not found, left out",
+        "python3.13: 3.13.0, in .venv-pythons/3.13",
+        "Failed with python3.11 python3.13: why is said above",
+    ]
 
 
 def test_the_documents_and_the_package_name_the_same():

@@ -219,10 +219,8 @@ def test_relative_paths_count_from_where_the_command_was_typed(checkout, small_f
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_before_any_job(checkout, keys, sentence):
-    done = checkout.snakemake("--cores", "1", "--config", *keys)
-    assert done.code != 0
+    done = checkout.refused("--config", *keys)
     assert sentence in done.text
     assert "Nothing was run. Every setting is explained in config/README.md" in done.text
     assert "Traceback" not in done.text
-    assert not re.search(r"^\d+ of \d+ steps", done.text, re.MULTILINE)
     assert not (checkout.path / "results").exists()

@@ -54,7 +54,7 @@ usable-python:
 	@$(if $(KEPT),,envs/python.sh $(GOAL) "$(PYTHON)" >/dev/null)
 
 what-comes:
-	@echo "make run, about six minutes on two cores after installation:"
+	@echo "make run, about two minutes on two idle cores after installation:"
 	@echo "  1. install into .venv: $(if $(KEPT),done before,about two minutes, 2 GB)"
 	@echo "  2. about 30 jobs on simulated CITE-seq counts with a known answer: prepare, train, score"
 	@echo "  3. the report: results/simulated/report.html"

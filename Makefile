@@ -1,15 +1,29 @@
-# What a person types. The environment lives in .venv and needs nothing but Python 3.11 and make.
+# What a person types. The environment lives in .venv and needs nothing but Python 3.11 to 3.13 and make.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The Python to make the environment with, PYTHON=python3.13; where none is named, envs/python.sh chooses.
+PYTHON ?=
 BIN := .venv/bin
 comma := ,
+GOAL := $(or $(firstword $(MAKECMDGOALS)),run)
 
-.PHONY: help run what-comes test slurm-test tutorial-test check lint format bench bench-gpu bench-recipes calibrate reproduce clean
+# The version of a Python, if it starts and has a module.
+version_with = $(shell "$(1)" -I -c 'import platform, $(2); print(platform.python_version())' 2>/dev/null)
+# Empty where .venv has to be made from nothing: it is not finished, its Python is gone or was replaced
+# by a newer one, which does not see the packages, or another one is named.
+KEPT :=
+ifneq ($(wildcard .venv/ready),)
+OWN := $(call version_with,$(BIN)/python,sharedim)
+KEPT := $(if $(PYTHON),$(filter $(OWN),$(call version_with,$(PYTHON),sys)),$(OWN))
+STATE := $(if $(OWN),is of Python $(OWN),no longer starts)
+endif
+
+.PHONY: help run usable-python anew what-comes test test-pythons slurm-test tutorial-test check lint format bench bench-gpu bench-recipes calibrate reproduce clean
 
 help:
 	@echo "make run     simulate CITE-seq counts and analyse them, to results/simulated/report.html"
 	@echo "make check FILE=cells.h5mu   what the workflow sees in a file, and what it would run"
 	@echo "make test    every check and test"
+	@echo "make test-pythons   the tests that need no PyTorch, with each of Python 3.11, 3.12 and 3.13 that is here"
 	@echo "make slurm-test   the workflow on a real Slurm, started here for it; needs root and apt"
 	@echo "make tutorial-test   the commands of docs/tutorial.md, in order, on the real file"
 	@echo "make lint    the checks alone"
@@ -19,9 +33,9 @@ help:
 	@echo "make bench-recipes FEATURES=results/cells/features   compare recipes on a file's held-out cells"
 	@echo "make calibrate   the answer on simulated pairs of known dimension, to docs/calibration.md"
 	@echo "make reproduce   the experiments of the paper and the theory, to docs/reproduction.md; EXPERIMENTS=name for one"
-	@echo "make clean   remove the environment (results stay)"
+	@echo "make clean   remove the environments (results stay)"
 
-run: what-comes .venv/ready
+run: usable-python what-comes .venv/ready
 	@echo "Analysing simulated cells. Each job says what it does and about how long that takes."
 	@$(BIN)/snakemake --cores all --rerun-incomplete || { echo; \
 		echo "It stopped. Why is said above; make run goes on where it was."; \
@@ -35,9 +49,13 @@ run: what-comes .venv/ready
 	@echo "  $(BIN)/snakemake --cores all --config h5mu=path/to/cells.h5mu"
 	@echo "How to read the report: docs/report.md. From a file to a decision: docs/tutorial.md"
 
+# Before anything else is said or done.
+usable-python:
+	@$(if $(KEPT),,envs/python.sh $(GOAL) "$(PYTHON)" >/dev/null)
+
 what-comes:
-	@echo "make run, about six minutes on two cores after installation:"
-	@echo "  1. install into .venv: $(if $(wildcard .venv/ready),done before,about two minutes, 2 GB)"
+	@echo "make run, about two minutes on two idle cores after installation:"
+	@echo "  1. install into .venv: $(if $(KEPT),done before,about two minutes, 2 GB)"
 	@echo "  2. about 30 jobs on simulated CITE-seq counts with a known answer: prepare, train, score"
 	@echo "  3. the report: results/simulated/report.html"
 	@echo
@@ -53,6 +71,10 @@ check: .venv/ready
 # Two workers, each with whole files, the longest first (tests/conftest.py).
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+
+# One environment for each, in .venv-pythons, without PyTorch.
+test-pythons:
+	tests/pythons.sh
 
 # Installs slurm-wlm and munge where they are missing; where it cannot, says so and is content.
 slurm-test: .venv/test-ready
@@ -78,7 +100,7 @@ bench: .venv/ready
 
 # With the Python of a GPU machine: make bench-gpu PYTHON=python
 bench-gpu:
-	$(PYTHON) tests/bench/bench_gpu.py
+	$(or $(PYTHON),python3) tests/bench/bench_gpu.py
 
 # Features of one or several datasets that a run has preprocessed; the tables of docs/recipes.md.
 bench-recipes: .venv/ready
@@ -99,13 +121,13 @@ format: .venv/test-ready
 	$(BIN)/snakefmt Snakefile workflow
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-pythons
 
 # The marks are set last, so that an interrupted installation is repeated.
-.venv/ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+.venv/ready: requirements.lock pyproject.toml $(if $(KEPT),,anew) | usable-python
+	$(if $(KEPT),,$(if $(STATE),@echo "The environment in .venv $(STATE) and is made anew"))
 	@echo "Installing into .venv: about two minutes"
-	$(PYTHON) -m venv .venv
+	$(if $(KEPT),,rm -rf .venv && "$$(envs/python.sh $(GOAL) "$(PYTHON)")" -m venv .venv)
 	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import mudata
 import numpy as np
 import pytest
+from needs_torch import needs_torch, suite
 from places import shared_file
 
 from sharedim.simulate import simulate_cite_seq
@@ -24,6 +26,26 @@ LONGEST = {
     group: place
     for place, group in enumerate(("undisturbed", "test_running.py", "test_training.py"))
 }
+
+WITHOUT_TORCH = importlib.util.find_spec("torch") is None
+
+
+def pytest_report_header() -> str | None:
+    """Say how many test files an environment without PyTorch leaves out (`make test-pythons`)."""
+    if not WITHOUT_TORCH:
+        return None
+    files = suite()
+    return (
+        f"PyTorch is not installed: {sum(map(needs_torch, files))} of {len(files)} test files are left "
+        "out, which import it, directly or through other files, or run the whole workflow"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the test files that need PyTorch where there is none."""
+    if WITHOUT_TORCH and collection_path.match("test_*.py") and needs_torch(collection_path):
+        return True
+    return None
 
 
 # Before the workers' own, which reads the marks.

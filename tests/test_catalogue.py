@@ -142,6 +142,32 @@ def test_a_package_without_its_data_is_refused(tmp_path):
         read_built_in(BUILT_IN["bmcite"], tmp_path / "p.tar.gz", tmp_path)
 
 
+def test_a_path_of_a_package_leads_nowhere(cells, tmp_path):
+    packed, unpacked = tmp_path / "packed", tmp_path / "deep" / "unpacked"
+    packed.mkdir()
+    unpacked.mkdir(parents=True)
+    download = packed / "p.tar.gz"
+    packaged(cell_files.write_rda(packed, *cells), download, "../../data/bmcite.rda")
+    assert read_built_in(BUILT_IN["bmcite"], download, unpacked).rna.n_obs == 600
+    # Beside the folder of packed files nothing but what was unpacked into the folder given.
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "deep", packed]
+    assert list(tmp_path.glob("deep/**/*")) == [unpacked, unpacked / "cells.rda"]
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE]
+)
+def test_only_a_regular_file_is_taken_from_a_package(tmp_path, kind):
+    member = tarfile.TarInfo("bmcite.SeuratData/data/bmcite.rda")
+    member.type, member.linkname = kind, "/etc/hostname"
+    with tarfile.open(tmp_path / "p.tar.gz", "w:gz") as package:
+        package.addfile(member)
+    (tmp_path / "unpacked").mkdir()
+    with pytest.raises(InputError, match=r"bmcite\.rda is expected to be a regular file, and is a"):
+        read_built_in(BUILT_IN["bmcite"], tmp_path / "p.tar.gz", tmp_path / "unpacked")
+    assert not list((tmp_path / "unpacked").iterdir())
+
+
 @pytest.fixture
 def fetch(tmp_path, monkeypatch):
     """Run the download job for an address on this machine, without pauses between attempts."""

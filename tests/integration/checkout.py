@@ -18,6 +18,7 @@ SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 LEFT_OUT = (
     ".git",
     ".venv",
+    ".venv-pythons",
     ".snakemake",
     "results",
     "logs",
@@ -68,6 +69,13 @@ class Checkout:
             check=False,
         )
         return Run(done.returncode, done.stdout + done.stderr)
+
+    def refused(self, *arguments: str) -> Run:
+        """Run Snakemake to be refused by it, before any job."""
+        run = self.snakemake("--cores", "1", *arguments)
+        assert run.code != 0
+        assert not re.search(r"^\d+ of \d+ steps", run.text, re.MULTILINE)
+        return run
 
     def start(self, *arguments: str, said: Path) -> subprocess.Popen:
         """Start Snakemake as the leader of its own process group; what it says goes to a file."""

@@ -16,6 +16,12 @@ from documents import SHELL, blocks_of, commands, documents
 from places import REPOSITORY
 
 COMMANDS = commands()
+# Those without commands too.
+MARKDOWN = sorted(
+    str(path.relative_to(REPOSITORY))
+    for folder in (".", "config", "docs", "results", "resources", "workflow")
+    for path in (REPOSITORY / folder).glob("*.md")
+)
 SNAKEMAKE = ".venv/bin/snakemake"
 # Files that documents speak of, each a small one here.
 CELLS = (
@@ -30,6 +36,7 @@ MODELS = ("path/to/model.safetensors", "results/pbmc10k/model.safetensors")
 # What it takes to run them is not here, and why.
 ELSEWHERE = {
     "snakedeploy deploy-workflow": "fetches a release, and there is none yet",
+    "sudo apt-get install": "installs packages of the system; tests/fresh_machine.sh does it",
 }
 # Quick, and changes nothing.
 AS_IT_STANDS = ("make check",)
@@ -113,7 +120,11 @@ def test_every_block_says_its_language():
 def test_make_targets_are_helped():
     """Every target of a person is in `make help`, and what help names is there."""
     text = (REPOSITORY / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z-]+):", text, re.MULTILINE)) - {"help", "what-comes"}
+    targets = set(re.findall(r"^([a-z-]+):", text, re.MULTILINE)) - {
+        "help",
+        "usable-python",
+        "what-comes",
+    }
     helped = set(re.findall(r'echo "make ([a-z-]+)', text))
     assert targets == helped
 
@@ -133,6 +144,30 @@ def anchors(path: Path) -> set[str]:
     """Return the anchors that headings have on the pages of a forge."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+def broken_tables(text: str) -> list[str]:
+    """Return the first row of every block of rows whose second is not the line under a heading."""
+    program = re.compile(r"^(```+).*?^\1$", re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^(?:[ ]*\|.*\n?)+", program.sub("", text), re.MULTILINE)
+    line = re.compile(r"[ ]*\|([ ]*:?-+:?[ ]*\|)+[ ]*")
+    return [
+        block.splitlines()[0]
+        for block in blocks
+        if not line.fullmatch("".join(block.splitlines()[1:2]))
+    ]
+
+
+@pytest.mark.parametrize("document", MARKDOWN)
+def test_tables_are_whole(document):
+    assert broken_tables((REPOSITORY / document).read_text(encoding="utf-8")) == []
+
+
+def test_a_broken_table_is_found():
+    whole = "| a | b |\n|---|:-:|\n| 1 | 2 |\n"
+    assert broken_tables(f"{whole}\nText\n\n{whole}```sh\n| sort\n```\n") == []
+    assert broken_tables(f"{whole}\n| 3 | 4 |\n| 5 | 6 |\n") == ["| 3 | 4 |"]
+    assert broken_tables("Text\n\n| 3 | 4 |") == ["| 3 | 4 |"]
 
 
 def test_pictures_of_documents_are_small():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 from cell_files import write_10x_folder, write_pair
@@ -38,6 +39,16 @@ def test_the_default_plan(checkout):
     # What `make run` says beforehand.
     [said] = re.findall(r"about (\d+) jobs", (REPOSITORY / "Makefile").read_text())
     assert abs(sum(plan.jobs.values()) - int(said)) <= 0.1 * int(said)
+
+
+def test_git_is_needed_for_cloning_alone(checkout, tmp_path, monkeypatch):
+    # Snakemake has a library that complains where there is no git, once it is loaded.
+    for tool in ("bash", "sh", "which"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    plan = checkout.snakemake("-n")
+    assert plan.code == 0, plan.text
+    assert " git" not in plan.text
 
 
 def test_the_papers_grid_is_few_jobs(checkout):
@@ -208,10 +219,8 @@ def test_relative_paths_count_from_where_the_command_was_typed(checkout, small_f
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_before_any_job(checkout, keys, sentence):
-    done = checkout.snakemake("--cores", "1", "--config", *keys)
-    assert done.code != 0
+    done = checkout.refused("--config", *keys)
     assert sentence in done.text
     assert "Nothing was run. Every setting is explained in config/README.md" in done.text
     assert "Traceback" not in done.text
-    assert not re.search(r"^\d+ of \d+ steps", done.text, re.MULTILINE)
     assert not (checkout.path / "results").exists()

@@ -135,6 +135,10 @@ def test_estimates_are_those_of_the_library(estimator, monkeypatch):
     monkeypatch.setattr(dimension, "_distinct_points", lambda points: points)
     found = intrinsic_dimensions(x, estimators=[estimator], errors=False).estimates
     assert found[estimator.lower()].value == pytest.approx(expected, rel=1e-6)
+    if estimator == "MLE":
+        # The other of the library's own averages.
+        harmonic = method.fit(sample).dimension_
+        assert found["mle_harmonic"].value == pytest.approx(harmonic, rel=1e-6)
 
 
 def test_local_pca_is_the_library_s_at_the_neighbourhoods_looked_at():

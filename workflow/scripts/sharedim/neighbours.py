@@ -9,6 +9,9 @@ from sklearn.neighbors import NearestNeighbors
 
 # Beyond, the exact search takes longer than everything else that is scored.
 LARGEST_EXACT = 50_000
+# With more columns, data that fill them make a tree slower than a comparison of all pairs, which
+# scikit-learn's own choice allows up to 15: scoring 30,000 cells in 13 dimensions took twice as long.
+TREE_COLUMNS = 5
 # Cells whose neighbours' coordinates are held at once.
 CELLS_AT_ONCE = 5_000
 
@@ -54,7 +57,9 @@ def nearest(points: np.ndarray, count: int) -> Neighbours:
     if not 0 < count < len(points):
         raise ValueError(f"{count} neighbours among {len(points)} rows; ask for fewer than rows")
     if len(points) <= LARGEST_EXACT:
-        indices = NearestNeighbors(n_neighbors=count).fit(points).kneighbors(return_distance=False)
+        algorithm = "kd_tree" if points.shape[1] <= TREE_COLUMNS else "brute"
+        search = NearestNeighbors(n_neighbors=count, algorithm=algorithm).fit(points)
+        indices = search.kneighbors(return_distance=False)
     else:
         indices = _approximate(points, count)
     # Both libraries may take distances from products, which lose those of close cells to rounding.

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
-from types import SimpleNamespace
 
 import pytest
+from checkout import copy_of_the_workflow
 from flaky_server import (
     CONTENT,
     Server,
@@ -27,6 +26,7 @@ from flaky_server import (
     whole,
     without_length,
 )
+from places import REPOSITORY
 
 from sharedim.download import download, verify
 from sharedim.errors import InputError, StorageError
@@ -49,15 +49,6 @@ def server():
 @pytest.fixture(autouse=True)
 def direct(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
-
-
-@pytest.fixture(autouse=True)
-def waits(monkeypatch):
-    """The waits between attempts, which take no time."""
-    waits = []
-    clock = SimpleNamespace(sleep=waits.append, monotonic=time.monotonic)
-    monkeypatch.setattr("sharedim.download.time", clock)
-    return waits
 
 
 @pytest.fixture
@@ -86,13 +77,6 @@ def unreachable(url, path, reason):
     )
 
 
-def refused(url, path, reason):
-    return (
-        f"{url}: could not be downloaded ({reason}); see whether the address is right, or get the "
-        f"file another way and put it at {path}"
-    )
-
-
 @pytest.mark.parametrize("answer", [whole(), without_length])
 def test_a_file_is_downloaded(server, path, answer):
     download(server.url(answer), path, sha256=SUM.upper())
@@ -105,11 +89,32 @@ def test_a_file_is_downloaded(server, path, answer):
 def test_what_a_killed_download_left_is_swept_up(server, path):
     path.parent.mkdir()
     # Processes are numbered up to 2**22.
-    killed, running = (path.with_name(f".{pid}.x.tar.gz") for pid in (2**22 + 1, os.getppid()))
+    killed, running = (
+        path.with_name(f".{pid}.x.tar.gz.unpacked") for pid in (2**22 + 1, os.getppid())
+    )
     for left in (killed, running):
-        left.write_bytes(b"half")
+        left.mkdir()
+        (left / "tmp0").write_bytes(b"half")
     download(server.url(whole()), path, sha256=SUM)
-    assert files(path) == {"x.tar.gz": CONTENT, running.name: b"half"}
+    assert sorted(path.parent.iterdir()) == [running, path]
+    assert (running / "tmp0").exists()
+
+
+def test_a_download_that_is_killed_leaves_no_file_of_that_name(server, path):
+    code = "import sys; from sharedim.download import download; download(*sys.argv[1:])"
+    library = str(REPOSITORY / "workflow/scripts")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, server.url(stalled), str(path), SUM],
+        env=os.environ | {"PYTHONPATH": library},
+    ) as child:
+        while not list(path.parent.glob(".*.unpacked/*")):
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.kill()
+    [left] = path.parent.iterdir()
+    assert left.name == f".{child.pid}.x.tar.gz.unpacked"
+    download(server.url(whole()), path, sha256=SUM)
+    assert files(path) == {"x.tar.gz": CONTENT}
 
 
 def test_redirects_are_followed(server, path):
@@ -126,76 +131,47 @@ def test_a_compressed_file_is_not_unpacked_on_the_way(server, path):
 
 
 @pytest.mark.parametrize(
-    ("bad", "reason"),
-    [
-        (truncated, "the file was cut short: 1,000 of 2,000 bytes"),
-        (dropped, "the connection broke off"),
-        (status(503), "the server answered 503 Service Unavailable"),
-        (status(429), "the server answered 429 Too Many Requests"),
-        (stalled, "the server stopped sending for 0.3 s"),
-        (silent, "127.0.0.1 did not answer within 0.3 s"),
-    ],
-)
-def test_what_may_pass_is_tried_again(server, path, waits, caplog, bad, reason):
-    url = server.url(bad, bad, whole())
-    with caplog.at_level("INFO", logger="sharedim"):
-        download(url, path, sha256=SUM, timeout=0.3)
-    assert files(path) == {"x.tar.gz": CONTENT}
-    assert len(server.requests) == 3
-    assert waits == [2, 4]
-    lines = [record.getMessage() for record in caplog.records]
-    assert [line for line in lines if "trying" in line] == [
-        f"{url}: {reason}; trying again in 2 s",
-        f"{url}: {reason}; trying again in 4 s",
-    ]
-    assert lines[-1] == f"downloading {url} (1.0 MB)"
-
-    server.requests.clear()
-    url = server.url(bad)
-    assert refusal(url, path, sha256=SUM, attempts=2, timeout=0.3) == unreachable(url, path, reason)
-    assert len(server.requests) == 2
-    assert files(path) == {"x.tar.gz": CONTENT}
-
-
-def test_nothing_remains_of_a_file_that_is_always_cut_short(server, path, waits):
-    refusal(server.url(truncated), path, attempts=8)
-    assert len(server.requests) == 8
-    assert waits == [2, 4, 8, 16, 32, 60, 60]
-    assert files(path) == {}
-
-
-@pytest.mark.parametrize(
     ("answer", "reason"),
     [
+        (truncated, "the file was cut short"),
+        (dropped, "the file was cut short"),
+        (stalled, "the connection failed"),
+        (silent, "the server did not answer in time"),
+        (status(503), "the server answered 503 Service Unavailable"),
+        (status(429), "the server answered 429 Too Many Requests"),
+        (status(500), "the server answered 500 Internal Server Error"),
         (status(404), "the server answered 404 Not Found"),
         (status(403), "the server answered 403 Forbidden"),
-        (status(410), "the server answered 410 Gone"),
         (status(202), "the server answered 202 Accepted"),
         (status(304), "the server answered 304 Not Modified"),
         (status(499), "the server answered 499"),
+        (status(302, Location="/x.tar.gz"), "Exceeded 30 redirects"),
         (
             status(302, Location="ftp://127.0.0.1/x"),
-            "the server redirects to an address that is not http:// or https://",
+            "No connection adapters were found for 'ftp://127.0.0.1/x'",
         ),
+        (status(302, Location="http://nowhere.invalid/x"), "the connection failed"),
     ],
 )
-def test_what_cannot_pass_is_not_tried_again(server, path, waits, answer, reason):
+def test_a_file_that_does_not_come_whole(server, path, monkeypatch, answer, reason):
+    monkeypatch.setattr("sharedim.download.TIMEOUT", 0.3)
+    path.parent.mkdir()
+    path.write_bytes(b"good")
     url = server.url(answer)
-    assert refusal(url, path) == refused(url, path, reason)
+    assert refusal(url, path) == unreachable(url, path, reason)
+    assert files(path) == {"x.tar.gz": b"good"}
+
+
+def test_nothing_remains_of_a_file_that_is_cut_short_and_nothing_is_tried_again(server, path):
+    refusal(server.url(truncated), path)
     assert len(server.requests) == 1
-    assert waits == []
     assert files(path) == {}
 
 
-def test_redirects_have_an_end(server, path, waits):
-    url = server.url(status(302, Location="/x.tar.gz"))
-    assert refusal(url, path) == refused(url, path, "the server redirects without end")
-    assert waits == []
-
-
-def test_a_slow_server_may_take_its_time(server, path):
+def test_a_slow_server_may_take_its_time(server, path, monkeypatch):
+    monkeypatch.setattr("sharedim.download.TIMEOUT", 0.6)
     started = time.monotonic()
-    download(server.url(dribbling), path, sha256=SUM, timeout=0.6, attempts=1)
+    download(server.url(dribbling), path, sha256=SUM)
     assert time.monotonic() - started > 0.6
     assert files(path) == {"x.tar.gz": CONTENT}
 
@@ -209,10 +185,9 @@ def nobody():
     return f"http://127.0.0.1:{port}"
 
 
-def test_nobody_listens(nobody, path, waits):
+def test_nobody_listens(nobody, path):
     url = f"{nobody}/x.tar.gz"
-    assert refusal(url, path) == unreachable(url, path, "no connection to 127.0.0.1")
-    assert waits == [2, 4, 8, 16]
+    assert refusal(url, path) == unreachable(url, path, "the connection failed")
     assert files(path) == {}
 
 
@@ -222,27 +197,18 @@ def test_a_proxy_that_is_not_there(nobody, path, monkeypatch):
     monkeypatch.setenv("http_proxy", nobody)
     url = "http://nowhere.invalid/x.tar.gz"
     sentence = unreachable(url, path, "no connection to the proxy")
-    assert refusal(url, path, attempts=2) == sentence
+    assert refusal(url, path) == sentence
 
 
-def test_a_host_that_is_not_there(path, waits):
+def test_a_host_that_is_not_there(path):
     url = "http://nowhere.invalid/x.tar.gz"
-    reason = "the host nowhere.invalid was not found"
-    assert refusal(url, path, attempts=2) == unreachable(url, path, reason)
-    assert waits == [2]
+    assert refusal(url, path) == unreachable(url, path, "the connection failed")
     assert files(path) == {}
-
-
-def test_a_redirect_to_a_host_that_is_not_there_names_that_host(server, path):
-    url = server.url(status(302, Location="http://nowhere.invalid/x"))
-    reason = "the host nowhere.invalid was not found"
-    assert refusal(url, path, attempts=1) == unreachable(url, path, reason)
 
 
 def test_a_server_without_encryption(server, path):
     url = server.url(whole()).replace("http://", "https://")
-    reason = "no secure connection to 127.0.0.1"
-    assert refusal(url, path, attempts=2) == unreachable(url, path, reason)
+    assert refusal(url, path) == unreachable(url, path, "no secure connection")
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "file:///x", "x.tar.gz", ""])
@@ -253,30 +219,27 @@ def test_other_addresses_are_refused(path, url):
 
 def test_an_address_without_a_host(path):
     url = "http:///x.tar.gz"
-    assert refusal(url, path) == refused(url, path, "the address cannot be used")
+    reason = "Invalid URL 'http:///x.tar.gz': No host supplied"
+    assert refusal(url, path) == unreachable(url, path, reason)
 
 
-def test_a_wrong_checksum_is_tried_once_more_and_reported(server, path, waits, caplog):
+def wrong_sum(url, remedy):
+    """The sentence about OTHER in place of CONTENT, whose checksums are pooch's to tell."""
+    return (
+        f"{url}: SHA256 hash of downloaded file (x.tar.gz) does not match the known hash: expected "
+        f"{SUM} but got {OTHER_SUM}; {remedy}"
+    )
+
+
+def test_a_wrong_checksum_keeps_the_good_file(server, path):
     path.parent.mkdir()
     path.write_bytes(b"good")
     url = server.url(whole(OTHER))
-    with caplog.at_level("INFO", logger="sharedim"):
-        sentence = refusal(url, path, sha256=SUM)
-    assert sentence == (
-        f"{url}: the file's sha256 is {OTHER_SUM}, but {SUM} is expected; put the expected file "
-        f"at {path}, or correct the expected sha256 if the new file is meant"
+    assert refusal(url, path, sha256=SUM) == wrong_sum(
+        url,
+        f"put the expected file at {path}, or correct the expected sha256 if the new file is meant",
     )
     assert files(path) == {"x.tar.gz": b"good"}
-    assert len(server.requests) == 2
-    assert waits == [2]
-    again = f"{url}: sha256 {OTHER_SUM} came, {SUM} is expected; trying again in 2 s"
-    assert again in caplog.messages
-
-
-def test_damage_on_the_way_is_mended(server, path, waits):
-    download(server.url(whole(OTHER), whole(OTHER[::-1]), whole()), path, sha256=SUM)
-    assert files(path) == {"x.tar.gz": CONTENT}
-    assert waits == [2, 4]
 
 
 def test_an_unknown_checksum_is_recorded_at_the_first_download(server, path):
@@ -301,9 +264,8 @@ def test_a_file_that_changed_since_the_record_is_refused(server, path):
     lock.parent.mkdir()
     lock.write_text(LOCK_LINE)
     url = server.url(whole(OTHER))
-    assert refusal(url, path) == (
-        f"{url}: the file's sha256 is {OTHER_SUM}, but {lock} has {SUM} of an earlier one; delete "
-        f"{lock} to accept the new file, or put the earlier one at {path}"
+    assert refusal(url, path) == wrong_sum(
+        url, f"delete {lock} to accept the new file, or put the earlier one at {path}"
     )
     assert files(path) == {lock.name: LOCK_LINE.encode()}
 
@@ -341,8 +303,8 @@ def test_a_file_put_by_hand_is_verified(tmp_path):
     with pytest.raises(InputError) as wrong:
         verify(path)
     assert str(wrong.value) == (
-        f"{path}: the file's sha256 is {OTHER_SUM}, but {lock} has {SUM} of an earlier one; delete "
-        f"{lock} to accept the new file, or put the earlier one at {path}"
+        f"{path}: the file's sha256 is {OTHER_SUM}, but {SUM} is expected; delete {lock} to accept "
+        f"the new file, or put the earlier one at {path}"
     )
     with pytest.raises(InputError) as wrong:
         verify(path, SUM)
@@ -384,59 +346,73 @@ def test_a_disk_that_fills_up(server, path):
     assert files(path) == {}
 
 
-def slowly(monkeypatch, waits):
-    """A clock by which 12 s go by between any two looks at it."""
-    ticks = iter(range(0, 100_000, 12))
-    clock = SimpleNamespace(sleep=waits.append, monotonic=lambda: next(ticks))
-    monkeypatch.setattr("sharedim.download.time", clock)
-
-
-def test_a_log_gets_a_line_now_and_then(server, path, waits, monkeypatch, caplog, capsys):
-    slowly(monkeypatch, waits)
-    url = server.url(whole())
-    with caplog.at_level("INFO", logger="sharedim"):
-        download(url, path, sha256=SUM)
-    assert caplog.messages == [
-        f"downloading {url} (1.0 MB)",
-        "x.tar.gz: 38% of 1.0 MB, 0.0 MB/s",
-        "x.tar.gz: 77% of 1.0 MB, 0.0 MB/s",
-        "x.tar.gz: 100% of 1.0 MB, 0.0 MB/s",
-    ]
-    assert capsys.readouterr().err == ""
-
-
-def test_a_log_gets_lines_where_the_size_is_unknown(server, path, waits, monkeypatch, caplog):
-    slowly(monkeypatch, waits)
-    url = server.url(without_length)
-    with caplog.at_level("INFO", logger="sharedim"):
-        download(url, path, sha256=SUM)
-    assert caplog.messages[:2] == [
-        f"downloading {url} (of unknown size)",
-        "x.tar.gz: 0.4 MB, 0.0 MB/s",
-    ]
-
-
 class Terminal(io.StringIO):
     def isatty(self):
         return True
 
 
-def at_a_terminal(monkeypatch):
+@pytest.mark.parametrize("answer", [whole(), without_length])
+def test_a_terminal_shows_a_bar(server, path, monkeypatch, answer):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr("sharedim.download.SECONDS_BETWEEN_DRAWINGS", 0)
-    return terminal
+    download(server.url(answer), path, sha256=SUM)
+    assert "B/s]" in terminal.getvalue()
 
 
-def test_a_terminal_shows_a_bar(server, path, monkeypatch):
-    terminal = at_a_terminal(monkeypatch)
-    download(server.url(truncated, whole()), path, sha256=SUM)
-    assert re.search(
-        r"x.tar.gz 100 %\|.*\| 1.02MB of 1.02MB, .*B/s, 00:00 left", terminal.getvalue()
-    )
+def test_a_log_shows_the_address_alone(server, path, caplog, capfd):
+    url = server.url(whole())
+    with caplog.at_level("INFO"):
+        download(url, path, sha256=SUM)
+    assert f"downloading {url}" in caplog.messages
+    assert capfd.readouterr().err == ""
 
 
-def test_a_terminal_shows_what_came_where_the_size_is_unknown(server, path, monkeypatch):
-    terminal = at_a_terminal(monkeypatch)
-    download(server.url(without_length), path, sha256=SUM)
-    assert re.search(r"x.tar.gz 918kB, .*B/s, \d\d:\d\d gone", terminal.getvalue())
+@pytest.fixture
+def run_download(tmp_path):
+    """Run the rule in a copy of the workflow whose catalogue has an address on this machine."""
+    checkout = copy_of_the_workflow(tmp_path / "a checkout")
+
+    def run_download(url, *arguments):
+        with (checkout.path / "workflow/scripts/sharedim/catalogue.py").open("a") as catalogue:
+            catalogue.write(f'BUILT_IN["pbmc10k"] = BuiltIn("{url}", "x.tar.gz", "a test", 1)\n')
+        return checkout.snakemake(
+            "--cores", "1", "--directory", str(tmp_path), "-s", str(checkout.path / "Snakefile"),
+            "--config", "dataset=pbmc10k", "--until", "download_cells",
+            *arguments,
+        )  # fmt: skip
+
+    return run_download
+
+
+def test_snakemake_repeats_a_download(server, path, run_download):
+    done = run_download(server.url(truncated, status(503), whole()))
+    assert done.code == 0, done.text
+    assert done.text.count("Trying to restart job") == 2
+    assert files(path) == {"x.tar.gz": CONTENT, "x.tar.gz.sha256": LOCK_LINE.encode()}
+
+
+def test_snakemake_gives_a_download_up(server, path, run_download, tmp_path):
+    url = server.url(status(503))
+    done = run_download(url)
+    assert done.code != 0
+    assert len(server.requests) == 4
+    assert "Traceback" not in done.text
+    sentences = [line for line in done.text.splitlines() if "] error: " in line]
+    assert sentences == 4 * [
+        "[download x.tar.gz] error: "
+        + unreachable(url, "resources/x.tar.gz", "the server answered 503 Service Unavailable")
+    ]
+    log = (tmp_path / "logs/download_cells/x.tar.gz.log").read_text()
+    assert sentences[-1].partition("] ")[2] in log
+    assert not path.exists()
+
+
+def test_snakemake_keeps_a_file_put_there_by_hand_that_is_the_wrong_one(path, run_download):
+    path.parent.mkdir()
+    path.write_bytes(OTHER)
+    lock = path.with_name("x.tar.gz.sha256")
+    lock.write_text(LOCK_LINE)
+    done = run_download("http://127.0.0.1:9/x.tar.gz", "--forcerun", "download_cells")
+    assert done.code != 0
+    assert "delete resources/x.tar.gz.sha256 to accept the new file" in done.text
+    assert files(path) == {"x.tar.gz": OTHER, lock.name: LOCK_LINE.encode()}

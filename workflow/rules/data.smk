@@ -16,6 +16,9 @@ rule download_cells:
         file=update("<resources>/{download}"),
     log:
         "<logs>/download_cells/{download}.log",
+    # Connections fail in passing. A refusal that lasts (404, a wrong checksum) is repeated too, which
+    # costs time but changes no file.
+    retries: 3
     conda:
         "../../envs/cells.yaml"
     params:

@@ -103,6 +103,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "a recipe more, such as pca": ("--config", "recipes=[tuned,cca,pca]"),
     "a recipe fewer": ("--config", "recipes=[cca]"),
     "dimension_every": ("--config", "dimension_every=5"),
+    "dimension_estimators": ("--config", "dimension_estimators=[MLE]"),
     "protein_transform or another key of the features": (
         "--config", "protein_transform=clr_per_protein",
     ),

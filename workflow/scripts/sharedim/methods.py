@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sharedim import __version__
+from sharedim.dimension_figures import ESTIMATORS
 from sharedim.recipes import ContrastiveRecipe, LinearRecipe, Recipe
 from sharedim.results import Results
 from sharedim.saturation import TOLERANCE
 from sharedim.variants import with_variants
 from sharedim.words import Words
 
+# Both averages of maximum likelihood are of one estimator.
+METHODS_NAMES = {
+    estimator: name
+    for estimator, name in (ESTIMATORS | {"mle": "maximum likelihood"}).items()
+    if estimator != "mle_harmonic"
+}
 REFERENCES = {
     "Gui et al. 2025": (
         "Gui Y, Ma C, Ma Z. Multi-modal contrastive learning adapts to intrinsic dimensions of shared "
@@ -48,6 +55,14 @@ REFERENCES = {
     "Levina and Bickel 2005": (
         "Levina E, Bickel PJ. Maximum likelihood estimation of intrinsic dimension. Advances in Neural "
         "Information Processing Systems 17, 2005."
+    ),
+    "Bac et al. 2021": (
+        "Bac J, Mirkes EM, Gorban AN, Tyukin I, Zinovyev A. Scikit-dimension: a Python package for "
+        "intrinsic dimension estimation. Entropy 23:1368, 2021."
+    ),
+    "Bredikhin et al. 2022": (
+        "Bredikhin D, Kats I, Stegle O. MUON: multimodal omics analysis framework. Genome Biology "
+        "23:42, 2022."
     ),
     "Facco et al. 2017": (
         "Facco E, d'Errico M, Rodriguez A, Laio A. Estimating the intrinsic dimension of datasets by a "
@@ -128,6 +143,8 @@ def _features(check: dict, preprocessing: dict) -> str:
         sentences.append("Components were corrected by Harmony (Korsunsky et al. 2019).")
     if options["protein_transform"].startswith("dsb"):
         sentences.append("dsb: Mulè et al. 2022.")
+        if options["protein_transform"] == "dsb_from_droplets":
+            sentences.append("It was computed by muon (Bredikhin et al. 2022).")
     elif options["protein_transform"].startswith("clr"):
         sentences.append("These steps follow the analysis of Hao et al. 2021.")
     return " ".join([*sentences, f"Features were fitted on {preprocessing['fitted_on']}."])
@@ -219,11 +236,27 @@ def _evaluation(results: Results) -> str:
         f"all candidates.{transfer} The recommended d is the smallest whose held-out matching falls short of "
         f"the best by no more than {TOLERANCE:.0%} of the gain over chance, and no less than k-hat + 1, "
         "where k-hat is the participation ratio of the canonical correlations that hold up on "
-        f"{words.pairs} left out; 90 % intervals resample the seeds with their splits. Intrinsic "
-        "dimension was estimated by "
-        "maximum likelihood over 20 neighbours (Levina and Bickel 2005) and by two nearest neighbours "
-        "(Facco et al. 2017)."
+        f"{words.pairs} left out; 90 % intervals resample the seeds with their splits."
+        f"{_estimators(results)}"
     ).replace("5% of", "5 % of")
+
+
+def _estimators(results: Results) -> str:
+    """Name the estimators of intrinsic dimension that the scores have."""
+    cited = {"mle": " over 20 neighbours (Levina and Bickel 2005)", "twonn": " (Facco et al. 2017)"}
+    there = set(results.scores["metric"])
+    named = [
+        f"{name}{cited.get(estimator, '')}"
+        for estimator, name in METHODS_NAMES.items()
+        if f"id_{estimator}_rna" in there
+    ]
+    if not named:
+        return ""
+    *first, last = named
+    listed = f"{', '.join(first)} and {last}" if first else last
+    return (
+        f" Intrinsic dimension was estimated by {listed}, with scikit-dimension (Bac et al. 2021)."
+    )
 
 
 def _after(results: Results, recipes: dict[str, Recipe]) -> str:

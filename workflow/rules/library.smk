@@ -41,7 +41,6 @@ LIBRARY = {
         "downloads.py",
         "draws.py",
         "drifters.py",
-        "durations.py",
         "embedding.py",
         "encoders.py",
         "engine.py",

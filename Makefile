@@ -36,7 +36,7 @@ help:
 	@echo "make clean   remove the environments (results stay)"
 
 run: usable-python what-comes .venv/ready
-	@echo "Analysing simulated cells. Each job says what it does and about how long that takes."
+	@echo "Analysing simulated cells. Each job says what it does, and on how much."
 	@$(BIN)/snakemake --cores all --rerun-incomplete || { echo; \
 		echo "It stopped. Why is said above; make run goes on where it was."; \
 		echo "If the directory is locked and no other run is under way: $(BIN)/snakemake --unlock"; \

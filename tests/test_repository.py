@@ -19,7 +19,6 @@ SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").rea
 # These write, speak and keep order; they decide no number and no picture.
 HOUSEKEEPING = {
     "__init__.py",
-    "durations.py",
     "errors.py",
     "files.py",
     "log.py",
@@ -296,6 +295,13 @@ def test_the_workflow_brings_every_library_file_along():
     listed = re.findall(r'^ {8}"([^"]+)",$', named, flags=re.MULTILINE)
     files = [f for f in LIBRARY.rglob("*") if f.suffix in (".py", ".j2")]
     assert sorted(listed) == sorted(str(f.relative_to(LIBRARY)) for f in files)
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda f: f.stem)
+def test_every_job_logs_what_it_does_and_on_how_much(script):
+    text = script.read_text()
+    # A verb, and a number put into the sentence.
+    assert re.search(r'logger\.info\(\s*f?"\w+ing .*?\{', text, re.DOTALL)
 
 
 @pytest.mark.parametrize("module", sorted(ENGINE))

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from sharedim.errors import InputError
-from sharedim.files import folder_beside, replacing, write_json
-from sharedim.log import job
+from sharedim.files import folder_beside, megabytes, replacing, write_json
+from sharedim.log import counted, job
 from sharedim.tables import concatenate, read_labels, read_table, write_table
 
 
@@ -63,6 +63,15 @@ def test_json_is_readable(tmp_path):
     assert (tmp_path / "a.json").read_text(
         "utf-8"
     ) == '{\n  "word": "Zürich",\n  "value": null\n}\n'
+
+
+def test_sizes_of_files_are_added(tmp_path):
+    for name, size in (("a", 1_500_000), ("b", 500_000)):
+        (tmp_path / name).write_bytes(bytes(size))
+    assert megabytes(tmp_path / "a") == 1.5
+    assert megabytes([tmp_path / "a", str(tmp_path / "b")]) == 2
+    assert megabytes(str(tmp_path)) == 2
+    assert megabytes(tmp_path / "absent") == 0
 
 
 def test_tables_keep_types_called_na(tmp_path):
@@ -148,3 +157,8 @@ def test_warnings_of_dependencies_go_to_the_log_alone(tmp_path, capsys):
     assert "deprecated" not in capsys.readouterr().err
     assert "deprecated" in (tmp_path / "log").read_text()
     assert "d = 4" in (tmp_path / "log").read_text()
+
+
+def test_a_count_agrees_with_its_noun():
+    assert counted(1, "model") == "1 model"
+    assert counted(2000, "cell") == "2,000 cells"

@@ -42,7 +42,6 @@ LIBRARY = {
         "draws.py",
         "drifters.py",
         "droplets.py",
-        "durations.py",
         "embedding.py",
         "encoders.py",
         "engine.py",

@@ -1,9 +1,8 @@
 """Choose the output dimensions by which one dataset's grid is refined."""
 
-from sharedim import durations
 from sharedim.answer import conclude
 from sharedim.files import read_json, write_json
-from sharedim.log import job
+from sharedim.log import counted, job
 from sharedim.refinement import refined_dims
 from sharedim.tables import SCORE_COLUMNS, concatenate
 
@@ -11,7 +10,8 @@ from sharedim.tables import SCORE_COLUMNS, concatenate
 def main():
     dataset = snakemake.wildcards.dataset
     with job(snakemake.log[0], f"refine {dataset}") as logger:
-        durations.announce("looking where the curves of the grid saturate, to refine it there", 3)
+        number = counted(len(snakemake.params.dims), "output dimension")
+        logger.info(f"finding where the curves over {number} saturate, to refine the grid there")
         scores = concatenate(snakemake.input.scores, dataset, columns=SCORE_COLUMNS)
         _, answer = conclude(
             dataset,

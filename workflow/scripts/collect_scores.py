@@ -1,8 +1,8 @@
 """Put the scores of all recipes, and the training histories, into one table each."""
 
-from sharedim import durations, history
+from sharedim import history
 from sharedim.cell_types import type_table
-from sharedim.log import job
+from sharedim.log import counted, job
 from sharedim.tables import (
     CONFUSION_COLUMNS,
     SCORE_COLUMNS,
@@ -15,10 +15,9 @@ from sharedim.tables import (
 def main():
     dataset = snakemake.wildcards.dataset
     with job(snakemake.log[0], f"collect {dataset}") as logger:
-        blocks = durations.counted(len(snakemake.input.history), "block")
-        durations.announce(
-            f"putting all scores, and the training history of {blocks}, into tables", 3
-        )
+        tables = counted(len(snakemake.input.scores), "table")
+        blocks = counted(len(snakemake.input.history), "block")
+        logger.info(f"collecting {tables} of scores and the training history of {blocks}")
         scores = concatenate(snakemake.input.scores, dataset, columns=SCORE_COLUMNS)
         course = concatenate(snakemake.input.history, dataset, columns=history.COLUMNS)
         confusions = concatenate(snakemake.input.confusions, dataset, columns=CONFUSION_COLUMNS)

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from sharedim import durations
 from sharedim.catalogue import BUILT_IN
-from sharedim.files import folder_beside, replacing
+from sharedim.files import folder_beside, megabytes, replacing
 from sharedim.io import as_mudata
 from sharedim.log import job
 from sharedim.unpacking import read_built_in
@@ -14,11 +13,8 @@ def main():
     built_in = BUILT_IN[snakemake.wildcards.built_in]
     download, output = Path(snakemake.input.file), Path(snakemake.output.cells)
     with job(snakemake.log[0], f"convert {snakemake.wildcards.built_in}") as logger:
-        size = durations.megabytes(download)
-        durations.announce(
-            f"converting {built_in.cells:,} cells ({size:,.0f} MB) to {output.name}",
-            durations.of_converting(size),
-        )
+        size = megabytes(download)
+        logger.info(f"converting {built_in.cells:,} cells ({size:,.0f} MB) to {output.name}")
         with folder_beside(output) as folder:
             data = as_mudata(read_built_in(built_in, download, folder))
             data.uns["origin"] = {"dataset": built_in.origin, "url": built_in.url}

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from sharedim import durations
 from sharedim.catalogue import BUILT_IN
 from sharedim.download import download, verify
+from sharedim.files import megabytes
 from sharedim.log import job
 
 
@@ -12,18 +12,13 @@ def main():
     target = Path(snakemake.output.file)
     [built_in] = [entry for entry in BUILT_IN.values() if entry.file == target.name]
     with job(snakemake.log[0], f"download {target.name}") as logger:
-        logger.info("%s", built_in.origin)
         if target.exists():
-            durations.announce(
-                "comparing the file that is there with its checksum",
-                durations.of_hashing(durations.megabytes(target)),
-            )
+            size = megabytes(target)
+            logger.info(f"comparing the existing file ({size:,.0f} MB) with its checksum")
             verify(target, built_in.sha256)
             logger.info("%s is already there", target)
         else:
-            durations.announce(
-                f"downloading {built_in.cells:,} cells", durations.of_downloading(built_in.cells)
-            )
+            logger.info(f"downloading {built_in.origin}")
             download(built_in.url, target, sha256=built_in.sha256)
 
 

@@ -3,9 +3,9 @@
 import pandas as pd
 import torch
 
-from sharedim import durations
 from sharedim.annotation import annotate
 from sharedim.embedding import TABLE_COLUMNS, describe_own_cells, embedding_table
+from sharedim.files import megabytes
 from sharedim.log import job
 from sharedim.model import is_there, load
 from sharedim.tables import write_table
@@ -17,23 +17,21 @@ def main():
     given, output, params = snakemake.input, snakemake.output, snakemake.params
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"embed {snakemake.wildcards.dataset}") as logger:
-        size = durations.megabytes(given.cells)
+        size = megabytes(given.cells)
         named = ("rna_modality", "protein_modality", "annotations")
         names = {key: params.reading[key] for key in named}
         if not is_there(given.model):
-            durations.announce(
-                f"handing your object ({size:,.0f} MB) back as it is, since nothing shared was found",
-                durations.of_reading(size),
+            logger.info(
+                f"copying your object ({size:,.0f} MB) as it is, since nothing shared was found"
             )
             write_object(output.embeddings, open_object(given.cells, **names).data)
             write_table(output.table, pd.DataFrame(columns=TABLE_COLUMNS))
             return
         model = load(given.model)
         number = len(model.reference)
-        durations.announce(
-            f"putting the shared space of {number:,} paired cells into your object ({size:,.0f} MB), "
-            "with neighbours, UMAPs and transferred labels",
-            durations.of_reading(size) + durations.of_embedding(number),
+        logger.info(
+            f"adding the shared space of {number:,} paired cells to your object ({size:,.0f} MB), "
+            "with neighbours, UMAPs and transferred labels"
         )
         opened = open_object(given.cells, **names)
         cells = read_cells(given.cells, need=("rna", "prot"), **params.reading)

@@ -3,11 +3,10 @@
 import numpy as np
 import torch
 
-from sharedim import durations
 from sharedim.checkpoints import read_block, read_making
 from sharedim.chosen import examine
 from sharedim.files import read_json
-from sharedim.log import job
+from sharedim.log import counted, job
 from sharedim.projection import read_projections
 from sharedim.tables import write_table
 
@@ -25,10 +24,9 @@ def main():
                 blocks.append(read_block(path))
         rna = np.load(given.rna)
         models = sum(len(block.header["seeds"]) for block in blocks)
-        durations.announce(
-            f"looking at true and false pairs, and predicting proteins from RNA, with "
-            f"{durations.counted(models, 'model')} of {len(rna):,} cells",
-            durations.of_examining(models, len(rna)),
+        logger.info(
+            "comparing true and false pairs, and predicting proteins from RNA, with "
+            f"{counted(models, 'model')} of {len(rna):,} cells"
         )
         logger.info("%d blocks of recipe %s at d = %s", len(blocks), *chosen)
         found = examine(

@@ -1,6 +1,5 @@
 """Find where every curve saturates and say what follows from it."""
 
-from sharedim import durations
 from sharedim.answer import conclude
 from sharedim.files import read_json, write_json
 from sharedim.log import job
@@ -10,8 +9,8 @@ from sharedim.tables import read_table, write_table
 def main():
     dataset = snakemake.wildcards.dataset
     with job(snakemake.log[0], f"saturation {dataset}") as logger:
-        durations.announce("looking where every curve saturates, by resampling the seeds", 3)
         scores = read_table(snakemake.input.scores)
+        logger.info(f"finding where the curves of {len(scores):,} scores saturate")
         saturation, answer = conclude(
             dataset,
             scores,

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sharedim import checkpoints, durations
+from sharedim import checkpoints
 from sharedim.baselines import fit_linear_seeds
-from sharedim.log import job
+from sharedim.log import counted, job
 from sharedim.provenance import of_job
 from sharedim.recipes import as_record, from_record
 
@@ -21,11 +21,10 @@ def main():
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         test_cells = np.load(given.test_cells)
         models = len(params.seeds) * len(params.dims)
-        durations.announce(
-            f"fitting {durations.counted(models, 'linear model')} "
-            f"({durations.counted(len(params.dims), 'output dimension')}, "
-            f"{durations.counted(len(params.seeds), 'seed')}) to {len(rna):,} cells",
-            durations.of_fitting(models, len(rna)),
+        logger.info(
+            f"fitting {counted(models, 'linear model')} "
+            f"({counted(len(params.dims), 'output dimension')}, "
+            f"{counted(len(params.seeds), 'seed')}) to {len(rna):,} cells"
         )
         files = given.rna, given.prot, given.test_cells
         for dim, path in zip(params.dims, snakemake.output, strict=True):

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from sharedim import durations
 from sharedim.features import FeatureOptions
 from sharedim.files import read_json, replacing, write_json
 from sharedim.holdout import fixed_test_cells
@@ -18,10 +17,7 @@ def main():
     given, output = snakemake.params, snakemake.output
     with job(snakemake.log[0], f"preprocess {snakemake.wildcards.dataset}") as logger:
         number = read_json(snakemake.input.check)["paired_cells"]
-        durations.announce(
-            f"turning the counts of {number:,} cells into features",
-            durations.of_preprocessing(number),
-        )
+        logger.info(f"turning the counts of {number:,} cells into features")
         cells = read_paired_cells(snakemake.input.cells, **given.reading)
         test_cells = fixed_test_cells(cells, **given.splitting)
         options = FeatureOptions(**given.features)

@@ -2,10 +2,9 @@
 
 import torch
 
-from sharedim import durations
 from sharedim.annotation import annotate
 from sharedim.embedding import describe_new_cells, summary_of
-from sharedim.files import write_json
+from sharedim.files import megabytes, write_json
 from sharedim.log import job
 from sharedim.model import load
 from sharedim.tables import write_table
@@ -17,10 +16,9 @@ def main():
     given, output, params = snakemake.input, snakemake.output, snakemake.params
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"project {snakemake.wildcards.new}") as logger:
-        size = durations.megabytes(given.cells)
-        durations.announce(
-            f"taking new cells ({size:,.0f} MB) into the shared space, with neighbours and UMAPs",
-            durations.of_reading(size) + durations.of_embedding(0),
+        size = megabytes(given.cells)
+        logger.info(
+            f"projecting new cells ({size:,.0f} MB) into the shared space, with neighbours and UMAPs"
         )
         model = load(given.model)
         names = {key: params.reading[key] for key in ("rna_modality", "protein_modality")}

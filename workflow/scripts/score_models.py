@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sharedim import durations
 from sharedim.checkpoints import read_block
 from sharedim.devices import choose_device
 from sharedim.files import read_json
-from sharedim.log import job
+from sharedim.log import counted, job
 from sharedim.scoring import BlockScores, score_block
 from sharedim.tables import read_labels, write_table
 
@@ -21,13 +20,10 @@ def main():
         test_cells = np.load(snakemake.input.test_cells)
         check = read_json(snakemake.input.check)
         labels = read_labels(snakemake.input.cells, list(check["labels"]))
-        device, estimators = choose_device(), snakemake.params.estimators
         blocks = [read_block(path) for path in snakemake.input.models]
         models = sum(len(block.header["seeds"]) for block in blocks)
-        durations.announce(
-            f"scoring {durations.counted(models, 'model')} on {len(rna):,} cells",
-            durations.of_scoring(models, len(rna)),
-        )
+        logger.info(f"scoring {counted(models, 'model')} on {len(rna):,} cells")
+        device, estimators = choose_device(), snakemake.params.estimators
         found = []
         for block in blocks:
             found.append(score_block(block, rna, prot, labels, test_cells, device, estimators))

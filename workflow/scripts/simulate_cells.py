@@ -1,6 +1,5 @@
 """Simulate CITE-seq counts with a known answer."""
 
-from sharedim import durations
 from sharedim.files import replacing
 from sharedim.log import job
 from sharedim.simulate import simulate_cite_seq
@@ -9,10 +8,7 @@ from sharedim.simulate import simulate_cite_seq
 def main():
     with job(snakemake.log[0], "simulate") as logger:
         sizes = simulate_cite_seq.__kwdefaults__ | snakemake.params.simulation
-        durations.announce(
-            f"simulating {sizes['cells']:,} cells with {sizes['genes']:,} genes",
-            durations.of_simulating(sizes["cells"], sizes["genes"]),
-        )
+        logger.info(f"simulating {sizes['cells']:,} cells with {sizes['genes']:,} genes")
         data = simulate_cite_seq(**snakemake.params.simulation)
         with replacing(snakemake.output.cells) as temporary:
             data.write_h5mu(temporary)

@@ -1,6 +1,5 @@
 """Simulate pairs of features with a known answer."""
 
-from sharedim import durations
 from sharedim.log import job
 from sharedim.pairs import simulate_pairs, write_pairs
 
@@ -8,10 +7,9 @@ from sharedim.pairs import simulate_pairs, write_pairs
 def main():
     with job(snakemake.log[0], "simulate") as logger:
         options = snakemake.params.simulation
-        durations.announce(
-            f"simulating pairs of the kind {options['kind']}",
-            durations.of_simulating_pairs(options),
-        )
+        # The number of handwritten digits is no option.
+        number = f"{options['pairs']:,}" if "pairs" in options else "all"
+        logger.info(f"simulating {number} pairs of the kind {options['kind']}")
         pairs = simulate_pairs(options)
         write_pairs(snakemake.output.cells, pairs, options)
         logger.info(

@@ -6,31 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sharedim import checkpoints, durations, progress
+from sharedim import checkpoints, progress
 from sharedim.devices import choose_device, choose_precision, described
 from sharedim.history import write_history
-from sharedim.log import job
+from sharedim.log import counted, job
 from sharedim.provenance import of_job
 from sharedim.recipes import as_record, from_record
 from sharedim.splits import split_cells
 from sharedim.training import train_seeds
-
-
-def say_what_comes(recipe, dim, seeds, cells, test_cells, device):
-    """Say how many models are trained on how many cells, and about how long that takes."""
-    split = split_cells(cells, seeds[0], test_cells, recipe.validation_share)
-    train = len(split.train)
-    durations.announce(
-        f"training {durations.counted(len(seeds), 'model')} of {recipe.name} at d = {dim} on "
-        f"{train:,} cells each",
-        durations.of_training(
-            len(seeds),
-            steps=recipe.steps or recipe.epochs * recipe.steps_an_epoch(train),
-            similarity=recipe.similarity,
-            normaliser_cells=recipe.normaliser_cells or len(split.normaliser),
-            device=device.type,
-        ),
-    )
 
 
 def main():
@@ -46,8 +29,12 @@ def main():
         started = time.monotonic()
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
         test_cells = np.load(given.test_cells)
+        train = split_cells(len(rna), seeds[0], test_cells, recipe.validation_share).train
+        logger.info(
+            f"training {counted(len(seeds), 'model')} of {recipe.name} at d = {dim} on "
+            f"{len(train):,} cells each"
+        )
         device = choose_device()
-        say_what_comes(recipe, dim, seeds, len(rna), test_cells, device)
         files = given.rna, given.prot, given.test_cells
         every = snakemake.params.dimension_every
         block = checkpoints.complete_block(

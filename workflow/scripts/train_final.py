@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sharedim import checkpoints, durations, progress
+from sharedim import checkpoints, progress
 from sharedim.devices import choose_device, choose_precision, described
 from sharedim.files import read_json
 from sharedim.final import SEED, assemble, fit_final, nothing_to_use
@@ -32,11 +32,10 @@ def main():
             return
         started = time.monotonic()
         recipe = from_record(snakemake.params.recipes[answer["recipe"]])
-        logger.info("recipe %s, d = %d, all cells but those it validates by", recipe.name, dim)
         rna, prot = np.load(given.rna), np.load(given.prot)
-        durations.announce(
-            f"training the model to be used and putting it together with its {len(rna):,} cells",
-            durations.of_final_model(len(rna)),
+        logger.info(
+            f"training the final model ({recipe.name}, d = {dim}) on {len(rna):,} cells, less those "
+            "it validates on"
         )
         fitted = checkpoints.complete_block(
             output.parent / "checkpoints" / "final",

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from sharedim import durations
 from sharedim.experiments.catalogue import EXPERIMENTS
 from sharedim.experiments.evidence import Evidence
 from sharedim.experiments.page import render_experiment
 from sharedim.figure_style import save
 from sharedim.files import replacing
-from sharedim.log import job
+from sharedim.log import counted, job
 from sharedim.tables import write_table
 
 
@@ -16,8 +15,8 @@ def main():
     wildcards, output = snakemake.wildcards, snakemake.output
     with job(snakemake.log[0], f"experiment {wildcards.experiment}") as logger:
         experiment = EXPERIMENTS[wildcards.experiment]
-        number = durations.counted(len(snakemake.params.datasets), "dataset")
-        durations.announce(f"measuring '{experiment.title}' on {number}", 30)
+        number = counted(len(snakemake.params.datasets), "dataset")
+        logger.info(f"measuring '{experiment.title}' on {number}")
         evidence = Evidence.read(snakemake.params.datasets, snakemake.input)
         outcome = experiment.measure(evidence)
         for kind in ("svg", "png"):

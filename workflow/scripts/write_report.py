@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from sharedim import durations
 from sharedim.figures import PICTURES
 from sharedim.files import read_json, replacing
 from sharedim.log import job
@@ -13,7 +12,7 @@ from sharedim.tables import read_table
 
 def main():
     with job(snakemake.log[0], f"report {snakemake.wildcards.dataset}") as logger:
-        durations.announce("writing the report", 4)
+        logger.info(f"writing the report with {len(PICTURES)} figures")
         records = Records(
             saturation=read_table(snakemake.input.saturation),
             types=read_table(snakemake.input.types),

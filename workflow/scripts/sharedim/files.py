@@ -1,4 +1,4 @@
-"""Writing so that nothing half-written ever bears a final name, and reading JSON back."""
+"""Atomic writes, JSON files and file sizes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import glob
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -96,3 +96,10 @@ def write_json(path: str | Path, content: dict) -> None:
 def read_json(path: str | Path) -> dict:
     """Read a dictionary written by `write_json`."""
     return json.loads(Path(path).read_text("utf-8"))
+
+
+def megabytes(files: str | Path | Iterable[str | Path]) -> float:
+    """Return the total size in MB of one or several files; a folder has the size of its files."""
+    paths = map(Path, [files] if isinstance(files, str | Path) else files)
+    found = [file for path in paths for file in (path.iterdir() if path.is_dir() else [path])]
+    return sum(file.stat().st_size for file in found if file.is_file()) / 1e6

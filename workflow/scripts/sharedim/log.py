@@ -70,3 +70,8 @@ def job(log: str | Path, name: str) -> Iterator[logging.Logger]:
         )
         sys.exit(1)
     logger.info("done in %.1f s", time.monotonic() - started)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number with its noun: ``"1 model"``, ``"2,000 cells"``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

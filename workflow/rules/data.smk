@@ -55,6 +55,7 @@ rule convert_cells:
             "io.py",
             "modalities.py",
             "seurat.py",
+            "transforms.py",
             "unpacking.py",
         ),
     script:

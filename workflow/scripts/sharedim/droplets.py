@@ -24,6 +24,7 @@ from sharedim.modalities import (
     read_matrix,
     recognised,
 )
+from sharedim.transforms import muon_proteins
 
 logger = logging.getLogger(__name__)
 
@@ -150,16 +151,14 @@ def _raw_proteins(file: CellFile) -> AnnData:
 
 
 def _dsb(cells: AnnData, empty: AnnData, controls: list[str], denoise: bool) -> np.ndarray:
-    # Takes seconds to import, which only jobs that denoise should wait for.
-    from muon import prot
-
-    logger.info("denoising %d cells against %d empty droplets", cells.n_obs, empty.n_obs)
+    if denoise:
+        logger.info("denoising %d cells against %d empty droplets", cells.n_obs, empty.n_obs)
     values = AnnData(cells.X.toarray().astype(np.float64), var=pd.DataFrame(index=cells.var_names))
     values.obs_names = cells.obs_names
     with warnings.catch_warnings():
         # That all barcodes given are taken for empty droplets, as they are.
         warnings.simplefilter("ignore")
-        prot.pp.dsb(
+        muon_proteins().pp.dsb(
             values,
             empty,
             denoise_counts=denoise,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from types import ModuleType
+
 import numpy as np
 
 # By the names of the configuration; what they are, for a methods section.
@@ -67,12 +70,19 @@ def transform_proteins(
     raise ValueError(f"protein_transform '{name}' is none of {', '.join(TRANSFORMS)}")
 
 
+def muon_proteins() -> ModuleType:
+    """Return ``muon.prot``, whose import takes seconds that only jobs with proteins should wait for."""
+    with warnings.catch_warnings():
+        # It reads the versions of others in a way that is going out of use.
+        warnings.simplefilter("ignore", FutureWarning)
+        from muon import prot
+    return prot
+
+
 def _centred_log_ratio(values: np.ndarray, axis: int) -> np.ndarray:
-    # They take seconds to import, which only jobs that transform proteins should wait for.
     from anndata import AnnData
-    from muon import prot
 
     # It writes into what it is given.
     data = AnnData(values.copy())
-    prot.pp.clr(data, axis=axis)
+    muon_proteins().pp.clr(data, axis=axis)
     return data.X

@@ -7,7 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
-from cell_files import joined, write_10x_h5
+from cell_files import joined
+from droplet_files import (
+    CELLS,
+    NAMES,
+    PROTEINS,
+    modalities_of,
+    simulated_counts,
+    write_run,
+)
 from scipy import sparse
 
 from sharedim.configuration import datasets_of
@@ -16,60 +24,12 @@ from sharedim.io import read_paired_cells
 from sharedim.transforms import transform_proteins
 from sharedim.unpaired import read_cells
 
-CELLS, DROPLETS, PROTEINS = 600, 900, 22
-NAMES = [*(f"p{i}" for i in range(PROTEINS - 2)), "Mouse-IgG1", "Rat-IgG2b"]
 DENOISED = {"protein_transform": "dsb_from_droplets"}
 
 
 @pytest.fixture(scope="module")
-def simulated():
-    """Counts of cells and droplets, and the true level of each protein on each cell."""
-    rng = np.random.default_rng(0)
-    types = rng.integers(0, 4, size=CELLS)
-    # A type has some of the proteins, and none of the last two, the controls.
-    on = rng.random((4, PROTEINS)) < 0.4
-    on[:, -2:] = False
-    level = on[types] * rng.lognormal(5, 0.5, size=(CELLS, PROTEINS))
-    # Antibodies differ in how much of them floats, and cells in how much of it they come with.
-    ambient = rng.lognormal(3, 1, size=PROTEINS)
-    depth, background = (rng.lognormal(0, spread, size=(CELLS, 1)) for spread in (0.2, 0.7))
-    counts = rng.poisson(level * depth + ambient * background)
-    floating = rng.poisson(0.5 * ambient * rng.lognormal(0, 0.3, size=(DROPLETS, 1)))
-    floating[: DROPLETS // 3] = rng.poisson(0.05, size=(DROPLETS // 3, PROTEINS))
-    return level, counts, floating
-
-
-def cells_of(simulated):
-    _, counts, floating = simulated
-    rng = np.random.default_rng(1)
-    names = [f"cell{i}" for i in range(CELLS)]
-    barcodes = [*names, *(f"droplet{i}" for i in range(DROPLETS))]
-    rna = AnnData(
-        sparse.csr_matrix(rng.poisson(2.0, size=(CELLS, 250)).astype(np.float32)),
-        pd.DataFrame(index=names),
-        pd.DataFrame(index=[f"g{i}" for i in range(250)]),
-    )
-    var = pd.DataFrame(index=NAMES)
-    prot = AnnData(sparse.csr_matrix(counts.astype(np.float32)), pd.DataFrame(index=names), var)
-    everything = np.vstack([counts, floating]).astype(np.float32)
-    raw = AnnData(sparse.csr_matrix(everything), pd.DataFrame(index=barcodes), var)
-    raw_rna = AnnData(
-        sparse.csr_matrix((len(barcodes), 250), dtype=np.float32),
-        pd.DataFrame(index=barcodes),
-        rna.var,
-    )
-    return rna, prot, raw_rna, raw
-
-
-@pytest.fixture(scope="module")
-def files(simulated, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("droplets")
-    rna, prot, raw_rna, raw = cells_of(simulated)
-    mudata.MuData({"rna": rna, "prot": prot}).write_h5mu(folder / "cells.h5mu")
-    # Proteins in another order than the cells'.
-    turned = raw[:, ::-1].copy()
-    droplets = write_10x_h5(folder, raw_rna, turned, pd.DataFrame(index=raw.obs_names))
-    return folder / "cells.h5mu", droplets.rename(folder / "raw_feature_bc_matrix.h5")
+def files(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("droplets"))
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +46,8 @@ def agreement(values, level, proteins):
     return np.mean([np.corrcoef(values[:, i], truth[:, i])[0, 1] for i in varies])
 
 
-def test_it_is_nearer_to_the_true_level_than_clr(read, simulated):
-    level, counts, _ = simulated
+def test_it_is_nearer_to_the_true_level_than_clr(read):
+    level, counts, _ = simulated_counts()
     proteins = list(read.prot.var_names)
     columns = [NAMES.index(name) for name in proteins]
     found = agreement(read.prot.X, level, proteins)
@@ -172,10 +132,8 @@ def test_the_configuration_refuses_what_does_not_go_together(options, sentence, 
     ],
     ids=["proteins missing", "another run", "no droplets", "no counts", "constant protein"],
 )
-def test_a_raw_matrix_that_does_not_fit_is_refused(
-    files, simulated, change, smallest, sentence, tmp_path
-):
-    *_, raw_rna, raw = cells_of(simulated)
+def test_a_raw_matrix_that_does_not_fit_is_refused(files, change, smallest, sentence, tmp_path):
+    *_, raw_rna, raw = modalities_of(*simulated_counts()[1:])
     raw_rna, raw = change(raw_rna, raw)
     raw.X = sparse.csr_matrix(raw.X)
     joined(raw_rna, raw, pd.DataFrame(index=raw.obs_names)).write_h5ad(tmp_path / "raw.h5ad")

@@ -6,7 +6,9 @@ import warnings
 import numpy as np
 import pytest
 import skdim
+import yaml
 from mle import mle_dimension
+from places import REPOSITORY
 
 from sharedim import dimension, dimension_figures
 from sharedim.dimension import (
@@ -240,3 +242,13 @@ def test_what_is_no_table_of_cells_is_refused():
         intrinsic_dimensions(np.zeros((50, 3)), neighbours=2)
     with pytest.raises(ValueError, match="3 labels of 50 cells"):
         dimensions_by_type(np.zeros((50, 3)), np.array(["a", "b", "c"]))
+
+
+def test_the_schema_knows_the_estimators():
+    schema = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+    entry = schema["properties"]["dimension_estimators"]
+    assert entry["items"]["enum"] == list(ESTIMATORS)
+    assert entry["default"] == list(DEFAULT)
+    text = (REPOSITORY / "config/README.md").read_text()
+    section = text.partition("### Estimators of intrinsic dimension")[2].partition("\n###")[0]
+    assert all(f"`{name}`" in section for name in ESTIMATORS)

@@ -234,17 +234,6 @@ def test_the_schema_knows_the_transforms():
     assert SCHEMA["properties"]["protein_transform"]["enum"] == list(TRANSFORMS)
 
 
-def test_the_schema_knows_the_estimators():
-    from sharedim.dimension import DEFAULT, ESTIMATORS
-
-    entry = SCHEMA["properties"]["dimension_estimators"]
-    assert entry["items"]["enum"] == list(ESTIMATORS)
-    assert entry["default"] == list(DEFAULT)
-    text = (REPOSITORY / "config/README.md").read_text()
-    section = text.partition("### Estimators of intrinsic dimension")[2].partition("\n###")[0]
-    assert all(f"`{name}`" in section for name in ESTIMATORS)
-
-
 def test_the_schema_knows_the_recipes_and_the_hidden_width():
     described = SCHEMA["properties"]["recipes"]["description"]
     assert all(re.search(rf"\b{name}\b", described) for name in RECIPES)

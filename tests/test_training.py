@@ -195,11 +195,13 @@ def test_a_seed_does_not_depend_on_its_block_mates(monkeypatch):
     # But for rounding, which TF32 does more of.
     monkeypatch.setenv("SHAREDIM_PRECISION", "highest")
     rna, prot = paired_features()
-    together = dict(train_seeds(rna, prot, recipe=QUICK, dim=4, seeds=[0, 1, 2, 3, 4, 5]))
-    alone = dict(train_seeds(rna, prot, recipe=QUICK, dim=4, seeds=[5]))
+    # In longer training a unit that rounding switches on lets models part, on some processors.
+    recipe = replace(QUICK, steps=20)
+    together = dict(train_seeds(rna, prot, recipe=recipe, dim=4, seeds=[0, 1, 2, 3, 4, 5]))
+    alone = dict(train_seeds(rna, prot, recipe=recipe, dim=4, seeds=[5]))
     assert sorted(together) == [0, 1, 2, 3, 4, 5]
     for name, expected in together[5].items():
-        np.testing.assert_allclose(alone[5][name], expected, rtol=1e-3, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(alone[5][name], expected, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def test_features_on_disk_are_read_where_they_are_used(tmp_path):

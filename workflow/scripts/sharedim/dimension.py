@@ -336,10 +336,11 @@ def _standard_errors(
 ) -> dict[str, float]:
     """Return the standard errors of estimates, as the head of this module explains."""
     errors = dict.fromkeys(estimates, math.nan)
-    for cells, alike in _by_sample(estimators, len(points)).items():
-        names = [name for name in names_of(alike) if name != "pr"]
+    on_neighbours = [estimator for estimator in estimators if estimator != "PR"]
+    for cells, alike in _by_sample(on_neighbours, len(points)).items():
+        names = names_of(alike)
         groups = min(GROUPS, int(cells / (CELLS_PER_NEIGHBOUR * neighbours)))
-        if groups < 2 or not names:
+        if groups < 2:
             continue
         variances = []
         for division in _divisions(cells, groups):

@@ -68,7 +68,8 @@ def test_dimensions_along_training_are_estimated_when_asked():
             found = tensors[f"history.id_{side}"]
             assert np.isfinite(found).tolist() == [False, True] * 3
             assert (found[1::2] > 0.5).all()
-    [(_, without)] = train_seeds(rna, prot, recipe=QUICK, dim=3, seeds=[0])
+    # The same seeds together: in a stack of another size, numbers are rounded differently.
+    without = dict(train_seeds(rna, prot, **choices))[0]
     assert np.isnan(without["history.id_rna"]).all()
     np.testing.assert_array_equal(without["rna.0.weight"], models[0]["rna.0.weight"])
 

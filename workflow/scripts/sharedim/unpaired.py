@@ -136,7 +136,7 @@ def read_cells(
     droplets = droplets_of(
         protein_transform, empty_droplets, empty_droplet_counts, isotype_controls
     )
-    if droplets is not None and PROTEIN in found:
+    if droplets is not None and PROTEIN in found and not given:
         found[PROTEIN], _ = denoised(found[PROTEIN], droplets, file.where, counts_layer)
     counted = {RNA: not given, PROTEIN: not given and protein_transform not in TRANSFORMED}
     read = {

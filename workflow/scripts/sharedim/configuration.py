@@ -362,6 +362,23 @@ def _check_together(name: str, dataset: dict) -> None:
             f"configuration: {name}: test_pairs is a number of single cells to hold out, and "
             "hold_out=batches holds out whole batches; leave one of the two"
         )
+    _check_droplets(name, dataset)
+    if dataset.get("harmony") and dataset.get("fit_features_on") == "without_test_cells":
+        raise InputError(
+            f"configuration: {name}: harmony corrects all cells together and cannot be fitted without "
+            "the test cells; leave one of the two"
+        )
+    try:
+        re.compile(dataset.get("isotype_controls") or "")
+    except re.error as error:
+        raise InputError(
+            f"configuration: {name}: isotype_controls '{dataset['isotype_controls']}' is no regular "
+            f"expression ({error})"
+        ) from None
+
+
+def _check_droplets(name: str, dataset: dict) -> None:
+    """Refuse dsb without empty droplets, and empty droplets without dsb."""
     from_droplets = dataset.get("protein_transform") == "dsb_from_droplets"
     if from_droplets and not dataset.get("empty_droplets"):
         raise InputError(
@@ -378,18 +395,6 @@ def _check_together(name: str, dataset: dict) -> None:
             f"configuration: {name}: dsb denoises all cells together and cannot be fitted without the "
             "test cells; leave protein_transform=dsb_from_droplets or fit_features_on"
         )
-    if dataset.get("harmony") and dataset.get("fit_features_on") == "without_test_cells":
-        raise InputError(
-            f"configuration: {name}: harmony corrects all cells together and cannot be fitted without "
-            "the test cells; leave one of the two"
-        )
-    try:
-        re.compile(dataset.get("isotype_controls") or "")
-    except re.error as error:
-        raise InputError(
-            f"configuration: {name}: isotype_controls '{dataset['isotype_controls']}' is no regular "
-            f"expression ({error})"
-        ) from None
 
 
 def _name_of(source: str | list[str], launched_from: Path) -> str:

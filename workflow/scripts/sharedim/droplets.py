@@ -53,8 +53,8 @@ class EmptyDroplets:
     """
 
     path: str
-    smallest: int = 32
-    isotype_controls: str | None = None
+    smallest: int
+    isotype_controls: str | None
     denoise: bool = True
 
 

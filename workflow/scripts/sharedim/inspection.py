@@ -16,6 +16,7 @@ from sharedim.errors import InputError
 from sharedim.formats import open_cells
 from sharedim.io import PairedCells, read_paired_cells
 from sharedim.modalities import FEATURES, CellFile
+from sharedim.words import enumerated
 
 WIDTH = 100
 INDENT = 12
@@ -119,15 +120,10 @@ def _plan(config: dict, name: str) -> str:
     dims, recipes, seeds = config["dims"], config["recipes"], config["seeds"]
     blocks = len(recipes) * len(dims) * len(configuration.seed_blocks(seeds))
     return (
-        f"{_listed(recipes)} at d = {', '.join(map(str, dims))} with {seeds} seeds: "
+        f"{enumerated(recipes)} at d = {', '.join(map(str, dims))} with {seeds} seeds: "
         f"{len(recipes) * len(dims) * seeds} models in {blocks} jobs, then "
         f"results/{name}/report.html"
     )
-
-
-def _listed(names: list[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _configured(files: list[str], schema: dict, keys: list[str]) -> dict:

@@ -10,7 +10,7 @@ from sharedim.recipes import ContrastiveRecipe, LinearRecipe, Recipe
 from sharedim.results import Results
 from sharedim.saturation import TOLERANCE
 from sharedim.variants import with_variants
-from sharedim.words import Words
+from sharedim.words import Words, enumerated
 
 # Both averages of maximum likelihood are of one estimator.
 METHODS_NAMES = {
@@ -252,10 +252,9 @@ def _estimators(results: Results) -> str:
     ]
     if not named:
         return ""
-    *first, last = named
-    listed = f"{', '.join(first)} and {last}" if first else last
     return (
-        f" Intrinsic dimension was estimated by {listed}, with scikit-dimension (Bac et al. 2021)."
+        f" Intrinsic dimension was estimated by {enumerated(named)}, with scikit-dimension "
+        "(Bac et al. 2021)."
     )
 
 

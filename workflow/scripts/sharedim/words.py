@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -82,6 +82,12 @@ FOR_CELLS = Words(
     type="cell type",
     prediction="Protein predicted from RNA",
 )
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """Return names as in a sentence: ``"a"``, ``"a and b"``, ``"a, b and c"``."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def words_of(kind: str, modalities: Mapping[str, str]) -> Words:

@@ -63,7 +63,7 @@ what-comes:
 # A pair of .h5ad files: make check FILE=rna.h5ad PROTEIN=adt.h5ad. Options: CONFIG='batch=donor seeds=3'
 check: .venv/ready
 	@test -n "$(FILE)" || { echo "make check FILE=path/to/cells.h5mu"; exit 2; }
-	@$(BIN)/python -m sharedim.inspection "$(FILE)" $(if $(PROTEIN),"$(PROTEIN)") \
+	@$(BIN)/python -m sharedim.cli "$(FILE)" $(if $(PROTEIN),"$(PROTEIN)") \
 		--schema workflow/schemas/config.schema.yaml --configfile config/config.yaml --config $(CONFIG)
 	@echo
 	@echo "Run it:  $(BIN)/snakemake --cores all --config $(if $(PROTEIN),'cells=[$(FILE)$(comma)$(PROTEIN)]','cells=$(FILE)') $(CONFIG)"
@@ -82,7 +82,7 @@ slurm-test: .venv/test-ready
 
 # Skips itself, saying why, where the file is not beside the checkout. TINY=--tiny for a small grid.
 tutorial-test: .venv/test-ready
-	PYTHONPATH=tests:tests/integration $(BIN)/python tests/tutorial/run.py $(TINY)
+	PYTHONPATH=tests/helpers $(BIN)/python tests/tutorial/run.py $(TINY)
 
 lint: .venv/test-ready
 	$(BIN)/ruff check .

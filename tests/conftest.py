@@ -14,7 +14,7 @@ import pytest
 from needs_torch import needs_torch, suite
 from places import shared_file
 
-from sharedim.simulate import simulate_cite_seq
+from sharedim.datasets.cite_seq import simulate_cite_seq
 
 # Files that share a run of the workflow, which one worker makes and keeps.
 ONE_WORKER = dict.fromkeys(
@@ -23,8 +23,7 @@ ONE_WORKER = dict.fromkeys(
 
 # Whatever begins last keeps one worker busy while the other waits.
 LONGEST = {
-    group: place
-    for place, group in enumerate(("undisturbed", "test_running.py", "test_training.py"))
+    group: place for place, group in enumerate(("undisturbed", "test_running.py", "test_loop.py"))
 }
 
 WITHOUT_TORCH = importlib.util.find_spec("torch") is None

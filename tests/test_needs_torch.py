@@ -9,14 +9,14 @@ from needs_torch import TESTS, imports_torch, needs_torch, suite
 @pytest.mark.parametrize(
     ("file", "needs"),
     [
-        ("test_losses", True),  # imports it
-        ("test_scoring", True),  # imports what imports it
-        ("test_bench", True),  # starts a program that imports it
+        ("training/test_losses", True),  # imports it
+        ("evaluation/test_scoring", True),  # imports what imports it
+        ("bench/test_bench", True),  # starts a program that imports it
         ("integration/test_running", True),  # runs the whole workflow
         ("integration/test_reuse", True),  # by a fixture that runs it
         ("integration/test_planning", False),
         ("integration/test_documents", False),
-        ("test_catalogue", False),  # runs scripts of the workflow that do without
+        ("datasets/test_builtin", False),  # runs scripts of the workflow that do without
         ("test_repository", False),
     ],
 )
@@ -29,7 +29,7 @@ def test_a_file_needs_torch(file, needs):
     [
         ("import numpy, torch.nn", True),
         ("def embed():\n    from torch import nn", True),
-        ("from sharedim import losses", True),
+        ("from sharedim.training import losses", True),
         ("from sharedim.errors import InputError", False),
         ("if TYPE_CHECKING:\n    import torch", False),
         ("import torchless", False),

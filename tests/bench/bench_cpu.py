@@ -14,11 +14,11 @@ from dataclasses import replace
 import torch
 from naive import naive_step
 
-from sharedim.devices import MODELS_PER_STACK
-from sharedim.recipes import PAPER, ContrastiveRecipe
-from sharedim.splits import Split
-from sharedim.stacks import PairShape, StackCells, StackState, initial_models
-from sharedim.threads import SharedEngine
+from sharedim.training.devices import MODELS_PER_STACK
+from sharedim.training.recipes import PAPER, ContrastiveRecipe
+from sharedim.training.splits import Split
+from sharedim.training.state import PairShape, StackCells, StackState, initial_models
+from sharedim.training.threaded_engine import SharedEngine
 
 FEATURES = (200, 24)
 TRAIN, NORMALISER, DIM = 10_000, 8_000, 10

@@ -21,14 +21,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
-from sharedim import padding
-from sharedim.devices import choose_device
-from sharedim.engine import StackEngine
-from sharedim.recipes import PAPER
-from sharedim.retrieval import TOP_SHARE, search
-from sharedim.splits import split_cells
-from sharedim.stacks import PairShape
-from sharedim.training import prepare_stack
+from sharedim.evaluation.retrieval import TOP_SHARE, search
+from sharedim.training import mean_norm
+from sharedim.training.devices import choose_device
+from sharedim.training.engine import StackEngine
+from sharedim.training.loop import prepare_stack
+from sharedim.training.recipes import PAPER
+from sharedim.training.splits import split_cells
+from sharedim.training.state import PairShape
 
 CELLS, FEATURES, SHARED = 30_672, (200, 24), 10
 DIMS = [1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 34, 37, 40, 44]
@@ -175,15 +175,15 @@ class Bench:
         """Time normaliser cells divided into parts of other sizes."""
         print(f"\ncells of a part (padding.PART_CELLS): d = {dim}, {models} models, TF32")
         torch.set_float32_matmul_precision("high")
-        usual = padding.PART_CELLS
+        usual = mean_norm.PART_CELLS
         for cells in (500, 1_000, 2_000, 8_000):
             if self.left() < 20:
                 print("  no time left for the rest")
                 break
-            padding.PART_CELLS = cells
+            mean_norm.PART_CELLS = cells
             step = self.seconds(self.engine(dim, models), self.steps) / self.steps
             print(f"{cells:6d}: {step * 1e3:.3f} ms a step")
-        padding.PART_CELLS = usual
+        mean_norm.PART_CELLS = usual
 
     def matching(self, engine: StackEngine, model: int) -> tuple[float, float]:
         """Return top-0.5 % matching of a model on 2,000 training and 2,000 held-out cells."""

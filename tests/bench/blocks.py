@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sharedim.baselines import fit_linear_seeds
-from sharedim.checkpoints import ModelBlock
-from sharedim.recipes import ContrastiveRecipe, Recipe, as_record
-from sharedim.training import train_seeds
+from sharedim.jobs.checkpoints import ModelBlock
+from sharedim.training.baselines import fit_linear_seeds
+from sharedim.training.loop import train_seeds
+from sharedim.training.recipes import ContrastiveRecipe, Recipe, as_record
 
 
 def train_block(

@@ -23,11 +23,11 @@ import pandas as pd
 import torch
 from blocks import train_block
 
-from sharedim.files import replacing
-from sharedim.preprocess import preprocess
-from sharedim.recipes import CCA, TUNED, Recipe, as_record
-from sharedim.scoring import score_block
-from sharedim.simulate import simulate_cite_seq, simulate_features
+from sharedim.datasets.cite_seq import simulate_cite_seq, simulate_features
+from sharedim.evaluation.scoring import score_block
+from sharedim.jobs.files import replacing
+from sharedim.preprocessing.pipeline import preprocess
+from sharedim.training.recipes import CCA, TUNED, Recipe, as_record
 
 DIMS = (2, 3, 4, 6, 9, 13)
 SEEDS = list(range(5))

@@ -16,11 +16,17 @@ import numpy as np
 import pandas as pd
 from calibrate import default_folder, design, file_of
 
-from sharedim.answer import MATCHING, answer_of
-from sharedim.files import replacing
-from sharedim.recipes import CCA, TUNED
-from sharedim.saturation import curve, interval, resampled_means, saturation_of, saturation_table
-from sharedim.splits import split_cells
+from sharedim.evaluation.recommendation import MATCHING, answer_of
+from sharedim.evaluation.saturation import (
+    curve,
+    interval,
+    resampled_means,
+    saturation_of,
+    saturation_table,
+)
+from sharedim.jobs.files import replacing
+from sharedim.training.recipes import CCA, TUNED
+from sharedim.training.splits import split_cells
 
 ESTIMATORS = {
     "canonical directions that hold up": ["shared_count"],

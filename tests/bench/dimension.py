@@ -15,13 +15,13 @@ import torch
 from blocks import train_block
 from scoring import labels_of
 
-from sharedim import dimension
-from sharedim.recipes import CCA
-from sharedim.scoring import score_block
-from sharedim.simulate import simulate_features
+from sharedim.datasets.cite_seq import simulate_features
+from sharedim.evaluation import intrinsic_dimension
+from sharedim.evaluation.scoring import score_block
+from sharedim.training.recipes import CCA
 
 ROUNDS = 3
-OWN = dimension._local_pca
+OWN = intrinsic_dimension._local_pca
 
 
 def of_library(points: np.ndarray, indices: np.ndarray) -> float:
@@ -42,7 +42,7 @@ def main() -> None:
     seconds: dict[str, list[float]] = {"own": [], "library": []}
     for round_ in range(ROUNDS + 1):
         for name, function in (("own", OWN), ("library", of_library)):
-            dimension._local_pca = function
+            intrinsic_dimension._local_pca = function
             start = time.perf_counter()
             score_block(block, rna, prot, labels)
             if round_:  # The first of each is slower once.

@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from sharedim.losses import infonce
+from sharedim.training.losses import infonce
 
 DIM = 32
 

@@ -33,9 +33,9 @@ def train(folder: Path) -> None:
 
     import torch
 
-    from sharedim.checkpoints import block_header
-    from sharedim.recipes import PAPER_SAMPLED, as_record
-    from sharedim.training import train_seeds
+    from sharedim.jobs.checkpoints import block_header
+    from sharedim.training.loop import train_seeds
+    from sharedim.training.recipes import PAPER_SAMPLED, as_record
 
     torch.set_num_threads(1)
     recipe = replace(PAPER_SAMPLED, epochs=EPOCHS)

@@ -64,8 +64,8 @@ def preprocess(path: Path) -> None:
     """Read and preprocess as the two jobs do; print seconds, peak memory in MB and what came."""
     import resource
 
-    from sharedim.io import read_paired_cells
-    from sharedim.preprocess import preprocess
+    from sharedim.io.paired import read_paired_cells
+    from sharedim.preprocessing.pipeline import preprocess
 
     started = time.perf_counter()
     cells = read_paired_cells(path)

@@ -18,12 +18,12 @@ import pandas as pd
 import torch
 from blocks import train_block
 
-from sharedim.checkpoints import ModelBlock
-from sharedim.lengths import comparable
-from sharedim.recipes import CCA, PAPER, PCA, TUNED, Recipe
-from sharedim.representations import representations, similarity_of
-from sharedim.retrieval import TOP_SHARE, accuracy, confusion, search
-from sharedim.splits import split_cells
+from sharedim.evaluation.representations import representations, similarity_of
+from sharedim.evaluation.retrieval import TOP_SHARE, accuracy, confusion, search
+from sharedim.jobs.checkpoints import ModelBlock
+from sharedim.training.recipes import CCA, PAPER, PCA, TUNED, Recipe
+from sharedim.training.similarity import comparable
+from sharedim.training.splits import split_cells
 
 DIMS = (2, 3, 4, 5, 7, 10, 13, 19, 28)
 SEEDS = range(5)

@@ -17,10 +17,10 @@ import pandas as pd
 import torch
 from blocks import train_block
 
-from sharedim.recipes import CCA
-from sharedim.scoring import score_block
-from sharedim.simulate import simulate_features
-from sharedim.splits import split_cells
+from sharedim.datasets.cite_seq import simulate_features
+from sharedim.evaluation.scoring import score_block
+from sharedim.training.recipes import CCA
+from sharedim.training.splits import split_cells
 
 TYPES = {"coarse": 8, "fine": 27}
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from droplet_files import write_run
 
-from sharedim.features import FeatureOptions
-from sharedim.files import read_json
-from sharedim.io import read_paired_cells
-from sharedim.preprocess import protein_features
+from sharedim.io.paired import read_paired_cells
+from sharedim.jobs.files import read_json
+from sharedim.preprocessing.options import FeatureOptions
+from sharedim.preprocessing.pipeline import protein_features
 
 OPTIONS = (
     "--config", "h5mu=cells.h5mu", "protein_transform=dsb_from_droplets",

@@ -12,8 +12,8 @@ import pytest
 from checkout import copy_of_the_workflow
 
 import sharedim
-from sharedim.embedding import describe_new_cells, summary_of
-from sharedim.unpaired import read_cells
+from sharedim.embedding.describe import describe_new_cells, summary_of
+from sharedim.io.unpaired import read_cells
 
 PAIRS = 560
 CONFIG = """

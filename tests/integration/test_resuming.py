@@ -12,7 +12,7 @@ from pathlib import Path
 
 from checkout import small_workflow
 
-from sharedim.checkpoints import read_block
+from sharedim.jobs.checkpoints import read_block
 
 KILLS = 10
 TABLES = (

@@ -21,7 +21,7 @@ from cell_files import counts, write_10x_h5
 from checkout import SNAKEMAKE, copy_of_the_workflow
 from safetensors import safe_open
 
-from sharedim.catalogue import BUILT_IN
+from sharedim.datasets.catalogue import BUILT_IN
 
 CONFIG = """
 dims: [1, 2, 3, 4, 6]
@@ -188,7 +188,7 @@ def test_a_second_run_finds_nothing_to_do_from_both_entries(finished):
 
 
 def test_a_touched_library_file_retrains_nothing(finished):
-    (finished.path / "workflow/scripts/sharedim/losses.py").touch()
+    (finished.path / "workflow/scripts/sharedim/training/losses.py").touch()
     assert plan(finished).jobs == {}
 
 
@@ -205,13 +205,13 @@ def edited(checkout, file):
 
 
 def test_an_edited_picture_retrains_nothing(finished):
-    with edited(finished, "figures.py"):
+    with edited(finished, "report/figures/catalogue.py"):
         assert plan(finished).jobs == {"plot_figures": 1, "write_report": 1, "all": 1}
     assert plan(finished).jobs == {}
 
 
 def test_an_edited_loss_retrains_the_encoders_and_fits_no_baseline(finished):
-    with edited(finished, "losses.py"):
+    with edited(finished, "training/losses.py"):
         jobs = plan(finished).jobs
     assert jobs["train_encoders"] == 5
     assert "fit_baselines" not in jobs
@@ -246,7 +246,7 @@ def test_adding_a_seed_trains_one_model_per_dimension_and_recipe(finished, resul
 def test_reading_the_cells_again_retrains_nothing(finished):
     # A change that leaves the features as they are, and another number of cores.
     arguments = ("--cores", "1", "--configfile", "tiny.yaml", "--config", "dims=[2]", "seeds=3")
-    with edited(finished, "columns.py"):
+    with edited(finished, "io/obs.py"):
         done = finished.snakemake(*arguments, "--until", "train_encoders")
     assert done.code == 0, done.text
     assert done.jobs["preprocess_cells"] == done.jobs["train_encoders"] == 1

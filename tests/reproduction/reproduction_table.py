@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from sharedim.experiments.catalogue import EXPERIMENTS
-from sharedim.files import replacing
-from sharedim.tables import read_table, write_table
+from sharedim.jobs.files import replacing
+from sharedim.jobs.tables import read_table, write_table
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIZES = ("quick", "paper")

@@ -30,7 +30,7 @@ from reproduction_table import (
     write_document,
 )
 
-from sharedim.tables import read_table
+from sharedim.jobs.tables import read_table
 
 REAL = REPOSITORY.parent / "shared" / "data" / "pbmc10k_protein_v3_4000genes.h5mu"
 # To these it adds cells; they cannot be simulated.

@@ -1,6 +1,6 @@
 """Shrink pictures of a finished run to what the documents show: the run's own, only smaller.
 
-PYTHONPATH=tests .venv/bin/python tests/tutorial/pictures.py results/pbmc10k/figures saturation training
+PYTHONPATH=tests/helpers .venv/bin/python tests/tutorial/pictures.py results/pbmc10k/figures saturation training
 """
 
 from __future__ import annotations

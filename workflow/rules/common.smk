@@ -10,9 +10,9 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 from sharedim import configuration
-from sharedim.catalogue import BUILT_IN
+from sharedim.datasets.catalogue import BUILT_IN
 from sharedim.errors import InputError
-from sharedim.variants import recipes_of
+from sharedim.training.variants import recipes_of
 
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 

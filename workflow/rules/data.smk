@@ -23,8 +23,8 @@ rule download_cells:
         "../../envs/cells.yaml"
     params:
         code=code_hash(
-            "catalogue.py",
-            "download.py",
+            "datasets/catalogue.py",
+            "datasets/download.py",
         ),
     script:
         "../scripts/download_cells.py"
@@ -44,19 +44,19 @@ rule convert_cells:
         runtime=growing(60),
     params:
         code=code_hash(
-            "catalogue.py",
-            "checks.py",
-            "columns.py",
-            "download.py",
-            "droplets.py",
-            "feature_files.py",
-            "feature_pairs.py",
-            "formats.py",
-            "io.py",
-            "modalities.py",
-            "seurat.py",
-            "transforms.py",
-            "unpacking.py",
+            "datasets/builtin.py",
+            "datasets/catalogue.py",
+            "datasets/download.py",
+            "io/empty_droplets.py",
+            "io/modalities.py",
+            "io/obs.py",
+            "io/paired.py",
+            "io/precomputed_files.py",
+            "io/precomputed_pairs.py",
+            "io/readers.py",
+            "io/seurat.py",
+            "io/validation.py",
+            "preprocessing/protein_transforms.py",
         ),
     script:
         "../scripts/convert_cells.py"
@@ -80,7 +80,7 @@ rule simulate_cells:
     params:
         simulation=simulation_of,
         code=code_hash(
-            "simulate.py",
+            "datasets/cite_seq.py",
         ),
     script:
         "../scripts/simulate_cells.py"
@@ -103,10 +103,10 @@ rule simulate_pairs:
     params:
         simulation=simulation_of,
         code=code_hash(
-            "digits.py",
-            "drifters.py",
-            "gaussian_pairs.py",
-            "pairs.py",
+            "datasets/digits.py",
+            "datasets/drifters.py",
+            "datasets/gaussian.py",
+            "datasets/simulated_pairs.py",
         ),
     script:
         "../scripts/simulate_pairs.py"
@@ -132,25 +132,25 @@ rule check_cells:
         splitting=splitting_of,
         features=features_of,
         code=code_hash(
-            "checkpoints.py",
-            "checks.py",
-            "columns.py",
-            "description.py",
-            "droplets.py",
-            "feature_files.py",
-            "feature_notes.py",
-            "feature_pairs.py",
-            "features.py",
-            "formats.py",
-            "given_features.py",
-            "holdout.py",
-            "io.py",
-            "modalities.py",
-            "projection.py",
-            "seurat.py",
-            "splits.py",
-            "transforms.py",
-            "words.py",
+            "io/empty_droplets.py",
+            "io/modalities.py",
+            "io/obs.py",
+            "io/paired.py",
+            "io/precomputed_files.py",
+            "io/precomputed_pairs.py",
+            "io/readers.py",
+            "io/seurat.py",
+            "io/validation.py",
+            "jobs/checkpoints.py",
+            "preprocessing/holdout.py",
+            "preprocessing/options.py",
+            "preprocessing/precomputed.py",
+            "preprocessing/precomputed_notes.py",
+            "preprocessing/projection.py",
+            "preprocessing/protein_transforms.py",
+            "preprocessing/summary.py",
+            "training/splits.py",
+            "vocabulary.py",
         ),
     script:
         "../scripts/check_cells.py"

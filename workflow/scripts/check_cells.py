@@ -1,9 +1,9 @@
 """Read the cells, refuse what cannot be used, and say what was found."""
 
-from sharedim.description import describe
-from sharedim.files import megabytes, write_json
-from sharedim.io import read_paired_cells
-from sharedim.log import job
+from sharedim.io.paired import read_paired_cells
+from sharedim.jobs.files import megabytes, write_json
+from sharedim.jobs.job_log import job
+from sharedim.preprocessing.summary import describe
 
 
 def main():

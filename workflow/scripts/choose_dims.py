@@ -1,10 +1,10 @@
 """Choose the output dimensions by which one dataset's grid is refined."""
 
-from sharedim.answer import conclude
-from sharedim.files import read_json, write_json
-from sharedim.log import counted, job
-from sharedim.refinement import refined_dims
-from sharedim.tables import SCORE_COLUMNS, concatenate
+from sharedim.evaluation.recommendation import conclude
+from sharedim.evaluation.refinement import refined_dims
+from sharedim.jobs.files import read_json, write_json
+from sharedim.jobs.job_log import counted, job
+from sharedim.jobs.tables import SCORE_COLUMNS, concatenate
 
 
 def main():

@@ -1,9 +1,9 @@
 """Put the scores of all recipes, and the training histories, into one table each."""
 
-from sharedim import history
-from sharedim.cell_types import type_table
-from sharedim.log import counted, job
-from sharedim.tables import (
+from sharedim.evaluation import history_table
+from sharedim.evaluation.label_transfer import type_table
+from sharedim.jobs.job_log import counted, job
+from sharedim.jobs.tables import (
     CONFUSION_COLUMNS,
     SCORE_COLUMNS,
     TYPE_DIMENSION_COLUMNS,
@@ -19,7 +19,7 @@ def main():
         blocks = counted(len(snakemake.input.history), "block")
         logger.info(f"collecting {tables} of scores and the training history of {blocks}")
         scores = concatenate(snakemake.input.scores, dataset, columns=SCORE_COLUMNS)
-        course = concatenate(snakemake.input.history, dataset, columns=history.COLUMNS)
+        course = concatenate(snakemake.input.history, dataset, columns=history_table.COLUMNS)
         confusions = concatenate(snakemake.input.confusions, dataset, columns=CONFUSION_COLUMNS)
         by_type = concatenate(
             snakemake.input.type_dimensions, dataset, columns=TYPE_DIMENSION_COLUMNS

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from sharedim.catalogue import BUILT_IN
-from sharedim.files import folder_beside, megabytes, replacing
-from sharedim.io import as_mudata
-from sharedim.log import job
-from sharedim.unpacking import read_built_in
+from sharedim.datasets.builtin import read_built_in
+from sharedim.datasets.catalogue import BUILT_IN
+from sharedim.io.paired import as_mudata
+from sharedim.jobs.files import folder_beside, megabytes, replacing
+from sharedim.jobs.job_log import job
 
 
 def main():

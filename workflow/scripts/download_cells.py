@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from sharedim.catalogue import BUILT_IN
-from sharedim.download import download, verify
-from sharedim.files import megabytes
-from sharedim.log import job
+from sharedim.datasets.catalogue import BUILT_IN
+from sharedim.datasets.download import download, verify
+from sharedim.jobs.files import megabytes
+from sharedim.jobs.job_log import job
 
 
 def main():

@@ -3,14 +3,14 @@
 import pandas as pd
 import torch
 
-from sharedim.annotation import annotate
-from sharedim.embedding import TABLE_COLUMNS, describe_own_cells, embedding_table
-from sharedim.files import megabytes
-from sharedim.log import job
-from sharedim.model import is_there, load
-from sharedim.tables import write_table
-from sharedim.unpaired import read_cells
-from sharedim.user_object import open_object, write_object
+from sharedim.embedding.annotate import annotate
+from sharedim.embedding.describe import TABLE_COLUMNS, describe_own_cells, embedding_table
+from sharedim.embedding.model import is_there, load
+from sharedim.io.unpaired import read_cells
+from sharedim.io.user_object import open_object, write_object
+from sharedim.jobs.files import megabytes
+from sharedim.jobs.job_log import job
+from sharedim.jobs.tables import write_table
 
 
 def main():

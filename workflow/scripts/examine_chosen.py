@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
-from sharedim.checkpoints import read_block, read_making
-from sharedim.chosen import examine
-from sharedim.files import read_json
-from sharedim.log import counted, job
-from sharedim.projection import read_projections
-from sharedim.tables import write_table
+from sharedim.embedding.held_out import examine
+from sharedim.jobs.checkpoints import read_block, read_making
+from sharedim.jobs.files import read_json
+from sharedim.jobs.job_log import counted, job
+from sharedim.jobs.tables import write_table
+from sharedim.preprocessing.projection import read_projections
 
 
 def main():

@@ -1,9 +1,9 @@
 """Find where every curve saturates and say what follows from it."""
 
-from sharedim.answer import conclude
-from sharedim.files import read_json, write_json
-from sharedim.log import job
-from sharedim.tables import read_table, write_table
+from sharedim.evaluation.recommendation import conclude
+from sharedim.jobs.files import read_json, write_json
+from sharedim.jobs.job_log import job
+from sharedim.jobs.tables import read_table, write_table
 
 
 def main():

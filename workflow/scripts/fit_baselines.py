@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sharedim import checkpoints
-from sharedim.baselines import fit_linear_seeds
-from sharedim.log import counted, job
-from sharedim.provenance import of_job
-from sharedim.recipes import as_record, from_record
+from sharedim.jobs import checkpoints
+from sharedim.jobs.job_log import counted, job
+from sharedim.jobs.provenance import of_job
+from sharedim.training.baselines import fit_linear_seeds
+from sharedim.training.recipes import as_record, from_record
 
 
 def main():

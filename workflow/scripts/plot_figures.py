@@ -1,9 +1,9 @@
 """Draw the pictures of one dataset."""
 
-from sharedim.figure_style import save
-from sharedim.figures import PICTURES
-from sharedim.log import job
-from sharedim.results import Results
+from sharedim.jobs.job_log import job
+from sharedim.report.figures.catalogue import PICTURES
+from sharedim.report.figures.style import save
+from sharedim.report.results import Results
 
 
 def main():

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from sharedim.features import FeatureOptions
-from sharedim.files import read_json, replacing, write_json
-from sharedim.holdout import fixed_test_cells
-from sharedim.io import cell_table, read_paired_cells
-from sharedim.log import job
-from sharedim.modalities import CELLS
-from sharedim.preprocess import preprocess, summarise
-from sharedim.projection import write_projections
-from sharedim.tables import write_table
+from sharedim.io.modalities import CELLS
+from sharedim.io.paired import cell_table, read_paired_cells
+from sharedim.jobs.files import read_json, replacing, write_json
+from sharedim.jobs.job_log import job
+from sharedim.jobs.tables import write_table
+from sharedim.preprocessing.holdout import fixed_test_cells
+from sharedim.preprocessing.options import FeatureOptions
+from sharedim.preprocessing.pipeline import preprocess, summarise
+from sharedim.preprocessing.projection import write_projections
 
 
 def main():

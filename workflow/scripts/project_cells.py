@@ -2,14 +2,14 @@
 
 import torch
 
-from sharedim.annotation import annotate
-from sharedim.embedding import describe_new_cells, summary_of
-from sharedim.files import megabytes, write_json
-from sharedim.log import job
-from sharedim.model import load
-from sharedim.tables import write_table
-from sharedim.unpaired import read_cells
-from sharedim.user_object import open_object, write_object
+from sharedim.embedding.annotate import annotate
+from sharedim.embedding.describe import describe_new_cells, summary_of
+from sharedim.embedding.model import load
+from sharedim.io.unpaired import read_cells
+from sharedim.io.user_object import open_object, write_object
+from sharedim.jobs.files import megabytes, write_json
+from sharedim.jobs.job_log import job
+from sharedim.jobs.tables import write_table
 
 
 def main():

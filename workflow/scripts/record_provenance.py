@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from sharedim.checkpoints import read_making
-from sharedim.files import megabytes, write_json
-from sharedim.log import job
-from sharedim.provenance import of_dataset
+from sharedim.jobs.checkpoints import read_making
+from sharedim.jobs.files import megabytes, write_json
+from sharedim.jobs.job_log import job
+from sharedim.jobs.provenance import of_dataset
 
 
 def main():

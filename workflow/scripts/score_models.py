@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sharedim.checkpoints import read_block
-from sharedim.devices import choose_device
-from sharedim.files import read_json
-from sharedim.log import counted, job
-from sharedim.scoring import BlockScores, score_block
-from sharedim.tables import read_labels, write_table
+from sharedim.evaluation.scoring import BlockScores, score_block
+from sharedim.jobs.checkpoints import read_block
+from sharedim.jobs.files import read_json
+from sharedim.jobs.job_log import counted, job
+from sharedim.jobs.tables import read_labels, write_table
+from sharedim.training.devices import choose_device
 
 
 def main():

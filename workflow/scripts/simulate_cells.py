@@ -1,8 +1,8 @@
 """Simulate CITE-seq counts with a known answer."""
 
-from sharedim.files import replacing
-from sharedim.log import job
-from sharedim.simulate import simulate_cite_seq
+from sharedim.datasets.cite_seq import simulate_cite_seq
+from sharedim.jobs.files import replacing
+from sharedim.jobs.job_log import job
 
 
 def main():

@@ -1,7 +1,7 @@
 """Simulate pairs of features with a known answer."""
 
-from sharedim.log import job
-from sharedim.pairs import simulate_pairs, write_pairs
+from sharedim.datasets.simulated_pairs import simulate_pairs, write_pairs
+from sharedim.jobs.job_log import job
 
 
 def main():

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sharedim import checkpoints, progress
-from sharedim.devices import choose_device, choose_precision, described
-from sharedim.history import write_history
-from sharedim.log import counted, job
-from sharedim.provenance import of_job
-from sharedim.recipes import as_record, from_record
-from sharedim.splits import split_cells
-from sharedim.training import train_seeds
+from sharedim.evaluation.history_table import write_history
+from sharedim.jobs import checkpoints, progress
+from sharedim.jobs.job_log import counted, job
+from sharedim.jobs.provenance import of_job
+from sharedim.training.devices import choose_device, choose_precision, described
+from sharedim.training.loop import train_seeds
+from sharedim.training.recipes import as_record, from_record
+from sharedim.training.splits import split_cells
 
 
 def main():

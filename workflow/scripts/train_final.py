@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sharedim import checkpoints, progress
-from sharedim.devices import choose_device, choose_precision, described
-from sharedim.files import read_json
-from sharedim.final import SEED, assemble, fit_final, nothing_to_use
-from sharedim.log import job
-from sharedim.projection import read_projections
-from sharedim.provenance import of_job
-from sharedim.recipes import as_record, from_record
-from sharedim.tables import read_labels
+from sharedim.embedding.final_model import SEED, assemble, fit_final, nothing_to_use
+from sharedim.jobs import checkpoints, progress
+from sharedim.jobs.files import read_json
+from sharedim.jobs.job_log import job
+from sharedim.jobs.provenance import of_job
+from sharedim.jobs.tables import read_labels
+from sharedim.preprocessing.projection import read_projections
+from sharedim.training.devices import choose_device, choose_precision, described
+from sharedim.training.recipes import as_record, from_record
 
 
 def main():

@@ -5,10 +5,10 @@ from pathlib import Path
 from sharedim.experiments.catalogue import EXPERIMENTS
 from sharedim.experiments.evidence import Evidence
 from sharedim.experiments.page import render_experiment
-from sharedim.figure_style import save
-from sharedim.files import replacing
-from sharedim.log import counted, job
-from sharedim.tables import write_table
+from sharedim.jobs.files import replacing
+from sharedim.jobs.job_log import counted, job
+from sharedim.jobs.tables import write_table
+from sharedim.report.figures.style import save
 
 
 def main():

@@ -1,8 +1,8 @@
 """Write the index over all datasets."""
 
-from sharedim.dataset_index import render_index
-from sharedim.files import read_json, replacing
-from sharedim.log import counted, job
+from sharedim.jobs.files import read_json, replacing
+from sharedim.jobs.job_log import counted, job
+from sharedim.report.index import render_index
 
 
 def main():

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from sharedim.figures import PICTURES
-from sharedim.files import read_json, replacing
-from sharedim.log import job
-from sharedim.report import Records, render_report
-from sharedim.results import Results
-from sharedim.tables import read_table
+from sharedim.jobs.files import read_json, replacing
+from sharedim.jobs.job_log import job
+from sharedim.jobs.tables import read_table
+from sharedim.report.figures.catalogue import PICTURES
+from sharedim.report.page import Records, render_report
+from sharedim.report.results import Results
 
 
 def main():

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sharedim.model import Model
+    from sharedim.embedding.model import Model
 
 __version__ = "0.1.0"
 
 
 def load(path: str | Path) -> Model:
-    """Load the model of a dataset; see `sharedim.model.load`."""
-    from sharedim.model import load as load_model
+    """Load the model of a dataset; see `sharedim.embedding.model.load`."""
+    from sharedim.embedding.model import load as load_model
 
     return load_model(path)

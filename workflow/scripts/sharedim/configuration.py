@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from sharedim import pair_options
+from sharedim.datasets import simulated_options
 from sharedim.errors import InputError, did_you_mean
 
 # Seeds trained together; the same on every machine, so that paths do not depend on it.
@@ -239,7 +239,9 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
             # What is said of all files is not about these cells.
             dataset = {key: dataset[key] for key in dataset if key not in NAMES_IN_A_FILE}
             if "pairs" in own:
-                dataset["pairs"] = pair_options.completed(f"datasets.{name}.pairs", own["pairs"])
+                dataset["pairs"] = simulated_options.completed(
+                    f"datasets.{name}.pairs", own["pairs"]
+                )
             else:
                 dataset["simulate"] = own["simulate"] or {}
         elif "dataset" not in own:

@@ -14,11 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sharedim.checkpoints import ModelBlock
-from sharedim.encoders import EncoderShape, EncoderStack
-from sharedim.lengths import EUCLIDEAN, at_length, comparable
-from sharedim.representations import encoded_pair, encoder_of, similarity_of, temperature_of
-from sharedim.retrieval import UNKNOWN
+from sharedim.evaluation.representations import (
+    encoded_pair,
+    encoder_of,
+    similarity_of,
+    temperature_of,
+)
+from sharedim.evaluation.retrieval import UNKNOWN
+from sharedim.jobs.checkpoints import ModelBlock
+from sharedim.training.encoders import EncoderShape, EncoderStack
+from sharedim.training.similarity import EUCLIDEAN, at_length, comparable
 
 STEPS = 300
 BATCH_SIZE = 256
@@ -41,7 +46,7 @@ class Classifier:
     shares : Tensor, shape (labels,)
         Of the training cells, that have each label.
     similarity : str
-        As in `sharedim.recipes.ContrastiveRecipe`.
+        As in `sharedim.training.recipes.ContrastiveRecipe`.
     temperature : float
         Divides similarities.
     """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from sharedim.canonical import PairedCovariance
-from sharedim.checkpoints import ModelBlock
 from sharedim.errors import InputError
+from sharedim.evaluation.representations import similarity_of
 from sharedim.gaussian import Tilt, optimal_tilt, relative_error
-from sharedim.lengths import EUCLIDEAN
-from sharedim.representations import similarity_of
-from sharedim.splits import split_cells
+from sharedim.jobs.checkpoints import ModelBlock
+from sharedim.training.canonical import PairedCovariance
+from sharedim.training.similarity import EUCLIDEAN
+from sharedim.training.splits import split_cells
 
 
 def tilt_of(block: ModelBlock, model: int) -> Tilt:

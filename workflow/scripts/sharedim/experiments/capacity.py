@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome
 from sharedim.experiments.synthetic import CLOSE, DIMENSION, MATCHING, shared
-from sharedim.figure_style import COLOURS, MARKERS, drawn
+from sharedim.report.figures.style import COLOURS, MARKERS, drawn
 
 # Cosines of true pairs that are aligned, and that are not.
 ALIGNED, APART = 0.8, 0.5

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from sharedim.experiments.evidence import DatasetEvidence, Evidence, TrainedModel
 from sharedim.experiments.outcome import Finding, Outcome, several
-from sharedim.figure_style import COLOURS, drawn
 from sharedim.fine_tuning import STEPS, fine_tune
+from sharedim.report.figures.style import COLOURS, drawn
 
 TWO_SIDED, LABEL, IMAGE = "two_sided", "label_given_image", "image_given_label"
 ACCURACY = "label_label_rna_to_prot"

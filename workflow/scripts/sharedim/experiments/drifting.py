@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sharedim.conditional import ask
+from sharedim.embedding.soft_matching import ask
 from sharedim.experiments.evidence import DatasetEvidence, Evidence, TrainedModel
 from sharedim.experiments.outcome import Finding, Outcome
 from sharedim.experiments.panels import draw_curves
-from sharedim.figure_style import COLOURS, drawn, legend_below
+from sharedim.report.figures.style import COLOURS, drawn, legend_below
 
 RECALL = {
     "match_recall1_rna_to_prot": "trajectory to coefficients, best 1",

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sharedim.checkpoints import ModelBlock, read_block, read_making
-from sharedim.files import read_json
-from sharedim.lengths import comparable
-from sharedim.representations import encoded_pair, similarity_of, temperature_of
-from sharedim.splits import Split, split_cells
-from sharedim.tables import read_labels, read_table
+from sharedim.evaluation.representations import encoded_pair, similarity_of, temperature_of
+from sharedim.jobs.checkpoints import ModelBlock, read_block, read_making
+from sharedim.jobs.files import read_json
+from sharedim.jobs.tables import read_labels, read_table
+from sharedim.training.similarity import comparable
+from sharedim.training.splits import Split, split_cells
 
 FILES = (
     "scores",
@@ -116,7 +116,7 @@ class DatasetEvidence:
         return read_labels(self.files["cells"], [column])[column].to_numpy()
 
     def recipe(self, name: str) -> dict:
-        """Return every choice of a recipe, as `sharedim.recipes.as_record` gives it."""
+        """Return every choice of a recipe, as `sharedim.training.recipes.as_record` gives it."""
         return next(h["recipe"] for h, _ in self._making.values() if h["recipe"]["name"] == name)
 
     def curve(self, recipe: str, metric: str, split: str = "test") -> pd.DataFrame:

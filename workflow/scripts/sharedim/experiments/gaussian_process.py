@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sharedim.canonical import PairedCovariance
+from sharedim.datasets.gaussian import process_covariances
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome
-from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, count_on, drawn
 from sharedim.gaussian import exact_conditional, mean_error, model_conditional
-from sharedim.gaussian_pairs import process_covariances
 from sharedim.linear_models import tilt_of
+from sharedim.report.figures.style import COLOURS, MARKERS, REFERENCE, count_on, drawn
+from sharedim.training.canonical import PairedCovariance
 
 SIDES = {"x": "observations given coefficients", "y": "coefficients given observations"}
 # Of the error at d = 1 by which it may still fall from where it should have stopped.

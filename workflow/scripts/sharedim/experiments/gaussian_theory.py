@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sharedim.canonical import PairedCovariance
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.gaussian_signs import of_signs
 from sharedim.experiments.outcome import Finding, Outcome, several
-from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, drawn, legend_below
 from sharedim.gaussian import (
     Tilt,
     exact_conditional,
@@ -19,6 +17,8 @@ from sharedim.gaussian import (
     relative_error,
 )
 from sharedim.linear_models import errors_of_tilt, tilt_of, training_covariance
+from sharedim.report.figures.style import COLOURS, MARKERS, REFERENCE, drawn, legend_below
+from sharedim.training.canonical import PairedCovariance
 
 # Relative error of A that counts as converged.
 CONVERGED = 0.02

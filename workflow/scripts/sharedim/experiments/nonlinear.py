@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sharedim.dimension import intrinsic_dimensions
+from sharedim.evaluation.intrinsic_dimension import intrinsic_dimensions
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome, several
 from sharedim.experiments.panels import (
@@ -29,7 +29,7 @@ from sharedim.experiments.synthetic import (
     similarities_at,
     with_fewest_shared,
 )
-from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, drawn
+from sharedim.report.figures.style import COLOURS, MARKERS, REFERENCE, drawn
 
 # The setting of the paper: its length of training, by the recipe's name, and its number of pairs.
 PUBLISHED, PAIRS = "synthetic", 14_000

@@ -24,7 +24,7 @@ from sharedim.experiments.synthetic import (
     shared,
     with_fewest_shared,
 )
-from sharedim.figure_style import COLOURS, drawn
+from sharedim.report.figures.style import COLOURS, drawn
 
 # Standard deviation of norms over their mean that counts as concentrated.
 CONCENTRATED = 0.15

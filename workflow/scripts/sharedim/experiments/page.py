@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from sharedim.downloads import data_uri, of_table
 from sharedim.experiments.catalogue import Experiment
 from sharedim.experiments.evidence import Evidence
 from sharedim.experiments.outcome import Outcome
-from sharedim.pages import render
+from sharedim.report.attachments import data_uri, of_table
+from sharedim.report.html import render
 
 
 def render_experiment(

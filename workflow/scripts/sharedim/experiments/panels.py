@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 
-from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, count_on
+from sharedim.report.figures.style import COLOURS, MARKERS, REFERENCE, count_on
 
 # Wrong partners that each pair is compared with.
 WRONG_PARTNERS = 5

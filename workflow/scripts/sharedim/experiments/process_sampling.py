@@ -11,7 +11,7 @@ from sharedim.experiments.evidence import Evidence
 from sharedim.experiments.gaussian_process import SIDES, errors
 from sharedim.experiments.outcome import Finding, Outcome
 from sharedim.experiments.panels import mark_values
-from sharedim.figure_style import COLOURS, MARKERS, drawn
+from sharedim.report.figures.style import COLOURS, MARKERS, drawn
 
 # Share by which an error may exceed the one before it where it should fall.
 TIE = 0.1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sharedim.curve_figures import paper_panels
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome, several
 from sharedim.experiments.panels import draw_curves, tidy
 from sharedim.experiments.synthetic import DIMENSION
-from sharedim.figure_style import QUARTER, broken, drawn, legend_below
-from sharedim.words import words_of
+from sharedim.report.figures.curves import paper_panels
+from sharedim.report.figures.style import QUARTER, broken, drawn, legend_below
+from sharedim.vocabulary import words_of
 
 # Times chance at which label transfer is clear of guessing.
 TRANSFERRED = 2

@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sharedim.answer import MATCHING
+from sharedim.evaluation.recommendation import MATCHING
 from sharedim.experiments.evidence import Evidence
 from sharedim.experiments.outcome import Finding, Outcome
 from sharedim.experiments.synthetic import shared
-from sharedim.figure_style import COLOURS, MARKERS, REFERENCE, drawn
+from sharedim.report.figures.style import COLOURS, MARKERS, REFERENCE, drawn
 
 # Pairs from which on k-hat should be the truth.
 ENOUGH = 2000

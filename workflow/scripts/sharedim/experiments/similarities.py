@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sharedim.answer import MATCHING
+from sharedim.evaluation.recommendation import MATCHING
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome, several
 from sharedim.experiments.panels import draw_curves, tidy
 from sharedim.experiments.synthetic import DIMENSION
 from sharedim.experiments.synthetic import MATCHING as TOP_1
-from sharedim.figure_style import drawn
+from sharedim.report.figures.style import drawn
 
 INNER, COSINE, EUCLIDEAN = "inner_product", "cosine", "euclidean"
 MATCHINGS = {TOP_1: "top-1 matching", MATCHING: "top-0.5 % matching"}

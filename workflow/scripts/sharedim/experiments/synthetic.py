@@ -16,7 +16,7 @@ from sharedim.experiments.panels import (
     pair_similarities,
     tidy,
 )
-from sharedim.figure_style import REFERENCE, drawn
+from sharedim.report.figures.style import REFERENCE, drawn
 
 MATCHING = "match_recall1_rna_to_prot"
 # The paper's estimate, the mean of the pointwise ones, and their harmonic mean, which is less biased.

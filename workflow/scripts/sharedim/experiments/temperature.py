@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sharedim.answer import MATCHING
+from sharedim.evaluation.recommendation import MATCHING
 from sharedim.experiments.evidence import DatasetEvidence, Evidence
 from sharedim.experiments.outcome import Finding, Outcome, several
 from sharedim.experiments.panels import draw_curves
 from sharedim.experiments.synthetic import DIMENSION
-from sharedim.figure_style import dimension_colours, drawn
+from sharedim.report.figures.style import dimension_colours, drawn
 
 LEARNED, FIXED, BOUNDED = "learned", "fixed", "bounded"
 # A temperature has fallen that ends below this share of its start.

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sharedim.evaluation.representations import encoded_pair
+from sharedim.evaluation.retrieval import search
 from sharedim.experiments.evidence import DatasetEvidence, Evidence, TrainedModel
 from sharedim.experiments.outcome import Finding, Outcome
 from sharedim.experiments.synthetic import HARMONIC
-from sharedim.figure_style import COLOURS, drawn
-from sharedim.recipes import from_record
-from sharedim.representations import encoded_pair
-from sharedim.retrieval import search
-from sharedim.training import train_seeds
+from sharedim.report.figures.style import COLOURS, drawn
+from sharedim.training.loop import train_seeds
+from sharedim.training.recipes import from_record
 
 WAYS = {"large": "as trained", "components": "its principal axes", "retrained": "trained anew"}
 # Of the matching at the large d that should be kept.

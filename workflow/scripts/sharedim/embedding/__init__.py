@@ -1,0 +1,1 @@
+"""The saved model: cells embedded, matched, labelled, predicted."""

@@ -1,0 +1,115 @@
+"""Pictures of the shared space: the graph of neighbours and UMAP, as scanpy makes them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from anndata import AnnData
+from scipy import sparse
+
+from sharedim.training.similarity import unit_length
+
+# Those of scanpy.
+NEIGHBOURS = 15
+# With fewer points UMAP has nothing to lay out.
+FEWEST_POINTS = 4
+KEY = "points"
+
+
+class SharedSpace(NamedTuple):
+    """What neighbours say about points, with nothing for points that are not known.
+
+    Attributes
+    ----------
+    distances : csr_matrix of float64, shape (n, n)
+        Euclidean distance of each point to its nearest ones.
+    connectivities : csr_matrix of float32, shape (n, n)
+        UMAP's weights of the same graph made symmetric.
+    umap : ndarray of float32, shape (n, 2)
+        Coordinates.
+    parameters : dict
+        How the graph was made, as scanpy notes it beside one.
+    """
+
+    distances: sparse.csr_matrix
+    connectivities: sparse.csr_matrix
+    umap: np.ndarray
+    parameters: dict
+
+
+def lay_out(
+    points: np.ndarray,
+    *,
+    cosine: bool = True,
+    neighbours: int = NEIGHBOURS,
+    seed: int = 0,
+) -> SharedSpace:
+    """Find the neighbours of points and lay them out in the plane.
+
+    Neighbours are exact and UMAP runs in one thread with a seed of its own, so that the same points
+    give the same picture. Time grows a little faster than their number.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, d)
+        Representations, one row a cell; rows with NaN are left out.
+    cosine : bool
+        Compare directions alone: points are brought to unit length first.
+    neighbours : int
+        Neighbours of each point, itself among them; fewer where there are not so many.
+    seed : int
+        Of UMAP.
+
+    Returns
+    -------
+    SharedSpace
+        Empty rows and NaN coordinates for points left out, and for all where fewer than
+        `FEWEST_POINTS` are known.
+    """
+    # Take seconds to import, which only those who draw should wait for.
+    import scanpy as sc
+    from sklearn.neighbors import KNeighborsTransformer
+
+    known = np.flatnonzero(np.isfinite(points).all(axis=1))
+    count = min(neighbours, len(known))
+    parameters = {
+        "n_neighbors": count,
+        "method": "umap",
+        "metric": "euclidean",
+        "random_state": seed,
+    }
+    umap = np.full((len(points), 2), np.nan, dtype=np.float32)
+    if len(known) < FEWEST_POINTS:
+        nothing = sparse.csr_matrix((len(points), len(points)), dtype=np.float32)
+        return SharedSpace(nothing.astype(np.float64), nothing, umap, parameters)
+    wanted = np.asarray(points[known], dtype=np.float32)
+    data = AnnData(unit_length(wanted) if cosine else wanted)
+    sc.pp.neighbors(
+        data,
+        n_neighbors=count,
+        use_rep="X",
+        # Exact, and a point is among its own neighbours here besides those asked for.
+        transformer=KNeighborsTransformer(n_neighbors=count - 1),
+        key_added=KEY,
+    )
+    sc.tl.umap(
+        data,
+        neighbors_key=KEY,
+        random_state=seed,
+        # Eigenvectors need more points than they are.
+        init_pos="spectral" if len(known) > neighbours else "random",
+    )
+    umap[known] = data.obsm["X_umap"]
+    return SharedSpace(
+        _spread(data.obsp[f"{KEY}_distances"], known, len(points)),
+        _spread(data.obsp[f"{KEY}_connectivities"], known, len(points)),
+        umap,
+        parameters,
+    )
+
+
+def _spread(graph: sparse.csr_matrix, rows: np.ndarray, count: int) -> sparse.csr_matrix:
+    """Put the graph of some points into one of all."""
+    edges = graph.tocoo()
+    return sparse.csr_matrix((edges.data, (rows[edges.row], rows[edges.col])), shape=(count, count))

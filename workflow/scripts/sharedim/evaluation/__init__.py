@@ -1,0 +1,1 @@
+"""Scores of representations, and what follows from their curves."""

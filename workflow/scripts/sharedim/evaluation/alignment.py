@@ -1,0 +1,40 @@
+"""How partners and cells lie in the shared space: alignment, uniformity, and norms."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.distance import pdist
+
+from sharedim.training.similarity import unit_length
+
+# Pairs of cells grow with the square of these.
+UNIFORMITY_CELLS = 2000
+
+
+def alignment(f: np.ndarray, g: np.ndarray) -> float:
+    """Return the mean squared distance of partners at unit length (Wang and Isola 2020).
+
+    0 where partners coincide, 2 for unrelated directions.
+    """
+    return float(((unit_length(f) - unit_length(g)) ** 2).sum(axis=1).mean())
+
+
+def uniformity(representation: np.ndarray) -> float:
+    """Return how evenly cells fill the sphere: ``log mean exp(-2 |u - v|^2)`` over pairs of cells.
+
+    The measure of Wang and Isola (2020), the lower the more even: 0 for a constant representation.
+    Taken on up to 2,000 cells, drawn at random.
+    """
+    if len(representation) > UNIFORMITY_CELLS:
+        rng = np.random.default_rng(0)
+        drawn = rng.permutation(len(representation))[:UNIFORMITY_CELLS]
+        representation = representation[drawn]
+    unit = unit_length(np.asarray(representation, dtype=np.float64))
+    return float(np.log(np.exp(-2 * pdist(unit, "sqeuclidean")).mean()))
+
+
+def norms(representation: np.ndarray) -> tuple[float, float]:
+    """Return the mean norm of the cells and its spread, standard deviation over mean."""
+    lengths = np.linalg.norm(representation, axis=1)
+    mean = float(lengths.mean())
+    return mean, float(lengths.std() / mean) if mean > 0 else float("nan")

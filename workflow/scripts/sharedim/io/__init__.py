@@ -1,0 +1,1 @@
+"""Any supported file opened as modalities, checked, and the user's object written."""

@@ -1,0 +1,1 @@
+"""What surrounds a computation: logs, locks, atomic files, checkpoints, tables, provenance."""

@@ -1,0 +1,138 @@
+"""Where results come from: code, configuration, input, packages, device, seeds, duration."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from sharedim import __version__
+
+# What decides numbers and pictures, by the names that packages are installed under.
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "scanpy",
+    "anndata",
+    "mudata",
+    "scikit-learn",
+    "snakemake",
+)
+LIBRARY = Path(__file__).parents[1]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this program and of what decides its numbers."""
+    found = {"sharedim": __version__, "Python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            # With one environment a stage, a package may live in another stage's alone.
+            found[package] = "in another environment"
+    return found
+
+
+def code_fingerprint() -> str:
+    """Return a short hash of the library as it is on disk."""
+    digest = hashlib.sha256()
+    for file in sorted(LIBRARY.rglob("*")):
+        if file.suffix in {".py", ".j2"}:
+            digest.update(file.relative_to(LIBRARY).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def of_job(device: str, seconds: float, engine: str) -> dict:
+    """Return what is told of the job that made a block of models.
+
+    Parameters
+    ----------
+    device : str
+        What it ran on.
+    seconds : float
+        How long it took; seeds that were finished before took part of another job's time.
+    engine : str
+        Hash of the code that fits the models.
+    """
+    return {
+        "device": device,
+        # Tenths; closed forms of few cells take less, which is not nothing.
+        "seconds": round(seconds, 1) or round(seconds, 3),
+        "finished": _now(),
+        "engine": engine,
+        "code": code_fingerprint(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "versions": {name: number for name, number in versions().items() if number[0].isdigit()},
+    }
+
+
+def of_dataset(
+    configuration: dict, files: Iterable[str], blocks: Iterable[tuple[dict, dict]]
+) -> dict:
+    """Return what ``provenance.json`` tells of a dataset.
+
+    Parameters
+    ----------
+    configuration : dict
+        All settings that its results depend on.
+    files : iterable of path-like
+        The input: a file, a pair, or the files of a folder.
+    blocks : iterable of (dict, dict)
+        For each block of models its header and what is told of its job.
+
+    Returns
+    -------
+    dict
+        ``program``, ``configuration``, ``input`` (each file with bytes and SHA-256) and ``models``
+        (each block with recipe, d, seeds, fingerprint of its features, device, seconds, versions).
+    """
+    return {
+        "program": {
+            "name": "sharedim",
+            "version": __version__,
+            "code": code_fingerprint(),
+            "written": _now(),
+            "machine": f"{platform.system()} {platform.machine()}",
+            "versions": versions(),
+        },
+        "configuration": configuration,
+        "input": [_described(Path(file)) for file in files],
+        "models": [{**header, "recipe": header["recipe"]["name"], **job} for header, job in blocks],
+    }
+
+
+def summary(provenance: dict) -> list[tuple[str, str]]:
+    """Return the rows that a report shows of it, each a title and a text."""
+    rows = [
+        ("input", f"{file['file']}, {file['bytes']:,} bytes, SHA-256 {file['sha256']}")
+        for file in provenance["input"]
+    ]
+    program = provenance["program"]
+    rows.append(("program", f"sharedim {program['version']}, code {program['code']}"))
+    recipes = dict.fromkeys(block["recipe"] for block in provenance["models"])
+    for recipe in recipes:
+        blocks = [block for block in provenance["models"] if block["recipe"] == recipe]
+        devices = ", ".join(dict.fromkeys(block["device"] for block in blocks))
+        seeds = sorted({seed for block in blocks for seed in block["seeds"]})
+        minutes = sum(block["seconds"] for block in blocks) / 60
+        rows.append((
+            f"models of {recipe}",
+            f"seeds {seeds[0]} to {seeds[-1]}, {minutes:.1f} min in all, on {devices}",
+        ))  # fmt: skip
+    return rows
+
+
+def _described(file: Path) -> dict:
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return {"file": str(file), "bytes": file.stat().st_size, "sha256": digest}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

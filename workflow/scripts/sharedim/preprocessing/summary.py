@@ -1,0 +1,141 @@
+"""What the workflow sees in a dataset, in plain values for `check.json` and for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sharedim.io.modalities import FEATURES, PROTEIN, RNA
+from sharedim.io.validation import SMALLEST_BATCH, batch_notes, check_batches, label_notes
+from sharedim.preprocessing.holdout import fixed_test_cells
+from sharedim.preprocessing.precomputed_notes import feature_notes, refuse_options
+from sharedim.training.splits import TRAIN_CELLS, split_cells
+from sharedim.vocabulary import words_of
+
+if TYPE_CHECKING:
+    from sharedim.io.paired import PairedCells
+    from sharedim.training.splits import Split
+
+
+def describe(
+    cells: PairedCells,
+    dataset: str,
+    *,
+    splitting: dict | None = None,
+    features: dict | None = None,
+) -> dict:
+    """Say what the workflow sees in a dataset, and refuse what it could not do with it later.
+
+    Parameters
+    ----------
+    cells : PairedCells
+        As read.
+    dataset : str
+        Its name.
+    splitting : dict, optional
+        Options of `sharedim.preprocessing.holdout.fixed_test_cells`.
+    features : dict, optional
+        Options of `sharedim.preprocessing.options.FeatureOptions`, some of which need batches.
+
+    Returns
+    -------
+    dict
+        Plain values: what the modalities are called and what kind of data they are, sizes, split, label columns (coarsest first) with the number of cells of each
+        type and of unknown type, batches, warnings, the truth of a simulation, and a summary in
+        one sentence.
+
+    Raises
+    ------
+    InputError
+        If batches are needed and there are none, options are not for such data, or too few cells
+        would train or be held out.
+    """
+    refuse_options(cells, features or {})
+    for option, smallest in (("harmony", 1), ("variable_genes_by_batch", SMALLEST_BATCH)):
+        if (features or {}).get(option):
+            check_batches(cells.batch, option, cells.where, smallest=smallest)
+    test_cells = fixed_test_cells(cells, **(splitting or {}))
+    n_paired = cells.rna.n_obs
+    split = split_cells(n_paired, 0, test_cells)
+    labels = {
+        column: {
+            "types": {str(k): int(n) for k, n in cells.labels[column].value_counts().items()},
+            "unknown": int(cells.labels[column].isna().sum()),
+        }
+        for column in cells.labels
+    }
+    levels = ", ".join(
+        f"{column} ({len(found['types'])} types)" for column, found in labels.items()
+    )
+    pairs = words_of(cells.kind, cells.words).pairs
+    batches = {} if cells.batch is None else cells.batch.value_counts()
+    return {
+        "dataset": dataset,
+        "file": cells.where,
+        "kind": cells.kind,
+        "modalities": {kind: cells.words[kind] for kind in (RNA, PROTEIN)},
+        "summary": (
+            f"{_sizes(cells)}; labels: {levels or 'none, so no label transfer'}; "
+            f"batches: {len(batches) or 'none named'}"
+        ),
+        "paired_cells": n_paired,
+        "rna_cells": cells.n_rna,
+        "prot_cells": cells.n_prot,
+        "genes": cells.rna.n_vars,
+        "proteins": cells.prot.n_vars,
+        "split": {
+            "train": len(split.train),
+            "normaliser": len(split.normaliser),
+            "test": len(split.test),
+        },
+        "test_cells": _in_words(test_cells, cells, splitting or {}),
+        "labels": labels,
+        "batches": {str(k): int(n) for k, n in batches.items()},
+        "warnings": [
+            *cells.notes,
+            *(feature_notes(cells, features or {}) if cells.kind == FEATURES else []),
+            *label_notes(cells.labels, pairs),
+            *batch_notes(cells.batch, pairs),
+            *_split_notes(split, n_paired, pairs),
+        ],
+        "truth": cells.truth,
+    }
+
+
+def _sizes(cells: PairedCells) -> str:
+    n_paired, first, second = cells.rna.n_obs, cells.rna.n_vars, cells.prot.n_vars
+    if cells.kind == FEATURES:
+        words = cells.words
+        return (
+            f"{n_paired:,} pairs of {words[RNA]} ({first:,} features) and {words[PROTEIN]} "
+            f"({second:,} features)"
+        )
+    return f"{n_paired:,} paired cells, {first:,} genes, {second:,} proteins"
+
+
+def _in_words(test_cells: np.ndarray, cells: PairedCells, splitting: dict) -> str:
+    if not len(test_cells):
+        return "drawn by each seed"
+    if splitting.get("hold_out") != "batches":
+        return "the same for every seed"
+    held_out = sorted(cells.hold_out.iloc[test_cells].unique())
+    return f"the same for every seed, all of {cells.hold_out.name}: {', '.join(held_out)}"
+
+
+def _split_notes(split: Split, n_cells: int, pairs: str) -> list[str]:
+    notes = []
+    n_train = len(split.train)
+    if n_train < TRAIN_CELLS // 2:
+        notes.append(
+            f"Only {n_train:,} {pairs} are left for training; contrastive training as published was made "
+            f"for {TRAIN_CELLS:,} and memorises so few: trust the held-out curves, and have the cca "
+            "baseline beside them."
+        )
+    idle = n_cells - np.sum([len(part) for part in (split.train, split.normaliser, split.test)])
+    if idle:
+        notes.append(
+            f"{idle:,} {pairs} have no part in a seed of a recipe that divides them as published: beside the "
+            f"{pairs} held out, the paper's split has room for 18,000."
+        )
+    return notes

@@ -1,0 +1,1 @@
+"""Contrastive encoders, trained as stacks."""

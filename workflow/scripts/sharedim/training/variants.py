@@ -1,0 +1,111 @@
+"""Recipes that a person varies: a recipe's name, and the fields that differ from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from sharedim.errors import InputError, did_you_mean
+from sharedim.training.recipes import RECIPES, Recipe, as_record
+
+
+def with_variants(variants: dict[str, dict]) -> dict[str, Recipe]:
+    """Return all recipes by name: the built-in ones and variants of them.
+
+    Parameters
+    ----------
+    variants : dict of str to dict
+        For each name the recipe it is a variant ``of``, built in or named before, and the fields
+        of `ContrastiveRecipe` or `LinearRecipe` that differ.
+
+    Raises
+    ------
+    InputError
+        If a name is taken, or a recipe or a field does not exist, or a value does not fit.
+    """
+    recipes = dict(RECIPES)
+    for name, own in variants.items():
+        where = f"configuration: variants.{name}"
+        if name in RECIPES:
+            raise InputError(f"{where}: a built-in recipe has this name; choose another")
+        if own["of"] not in recipes:
+            raise InputError(
+                f"{where}: of: {_unknown(own['of'], recipes)}a variant is of one that is built "
+                f"in or stands before it: {', '.join(recipes)}"
+            )
+        given = {field: value for field, value in own.items() if field != "of"}
+        recipes[name] = _varied(recipes[own["of"]], name, given, where)
+    return recipes
+
+
+def recipes_of(config: dict) -> dict[str, dict]:
+    """Return the recipes to compare, by name, as `sharedim.training.recipes.as_record` gives them.
+
+    Raises
+    ------
+    InputError
+        If one is neither built in nor a variant, or a variant is not well defined.
+    """
+    known = with_variants(config.get("variants") or {})
+    for name in config["recipes"]:
+        if name not in known:
+            raise InputError(
+                f"configuration: recipes: {_unknown(name, known)}recipes are "
+                f"{', '.join(known)}; others can be made with variants"
+            )
+    return {name: as_record(known[name]) for name in config["recipes"]}
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f"'{name}' is not known; {did_you_mean(name, known)}"
+
+
+def _varied(recipe: Recipe, name: str, given: dict[str, Any], where: str) -> Recipe:
+    hints = get_type_hints(type(recipe))
+    known = [field.name for field in fields(recipe) if field.name not in ("name", "method")]
+    for field, value in list(given.items()):
+        if field not in known:
+            raise InputError(
+                f"{where}: {_unknown(field, known)}fields of {recipe.name} are {', '.join(known)}"
+            )
+        given[field] = value = _number(value, hints[field])
+        if not _fits(value, hints[field]):
+            raise InputError(
+                f"{where}: {field}: {value!r} does not fit; expected is {_in_words(hints[field])}"
+            )
+    try:
+        return replace(recipe, name=name, **given)
+    except ValueError as error:
+        raise InputError(f"configuration: {error}") from None
+
+
+def _number(value: Any, hint: Any) -> Any:
+    """Return what means a number as one: YAML takes 1e-3 for text, as it has no dot."""
+    if float in _choices(hint) and isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _choices(hint: Any) -> tuple:
+    """Return the types and values that a field may have."""
+    return get_args(hint) if get_origin(hint) is not None else (hint,)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if isinstance(value, bool):
+        return bool in _choices(hint)
+    kinds = tuple(choice for choice in _choices(hint) if isinstance(choice, type))
+    # A whole number is a number.
+    return value in _choices(hint) or isinstance(
+        value, (*kinds, *([int] if float in kinds else []))
+    )
+
+
+def _in_words(hint: Any) -> str:
+    words = {int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
+    return " or ".join(words.get(choice, str(choice)) for choice in _choices(hint))

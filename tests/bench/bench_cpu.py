@@ -14,11 +14,12 @@ from dataclasses import replace
 import torch
 from naive import naive_step
 
-from sharedim.training.devices import MODELS_PER_STACK
+from sharedim.training.engine import ThreadedEngine
+from sharedim.training.initialisation import initial_models
 from sharedim.training.recipes import PAPER, ContrastiveRecipe
 from sharedim.training.splits import Split
-from sharedim.training.state import PairShape, StackCells, StackState, initial_models
-from sharedim.training.threaded_engine import SharedEngine
+from sharedim.training.stack_size import MODELS_PER_STACK
+from sharedim.training.state import PairShape, StackCells, StackState
 
 FEATURES = (200, 24)
 TRAIN, NORMALISER, DIM = 10_000, 8_000, 10
@@ -29,7 +30,7 @@ def features() -> list[torch.Tensor]:
     return [torch.randn(TRAIN + NORMALISER, width, generator=generator) for width in FEATURES]
 
 
-def engine_of(recipe: ContrastiveRecipe, models: int, steps: int) -> SharedEngine:
+def engine_of(recipe: ContrastiveRecipe, models: int, steps: int) -> ThreadedEngine:
     """Return an engine whose epoch has so many steps."""
     rows = torch.arange(TRAIN + NORMALISER).numpy()
     split = Split(train=rows[: steps * recipe.batch_size], normaliser=rows[TRAIN:], test=rows[:0])
@@ -40,7 +41,7 @@ def engine_of(recipe: ContrastiveRecipe, models: int, steps: int) -> SharedEngin
     state = StackState.start(
         seeds, *initial_models(seeds, shape, cells, recipe), recipe.epochs, recipe
     )
-    return SharedEngine(cells, state, shape, recipe)
+    return ThreadedEngine(cells, state, shape, recipe)
 
 
 def main() -> None:

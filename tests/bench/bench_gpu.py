@@ -13,7 +13,6 @@ import gc
 import platform
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from sharedim.evaluation.retrieval import TOP_SHARE, search
 from sharedim.training import mean_norm
 from sharedim.training.devices import choose_device
 from sharedim.training.engine import StackEngine
-from sharedim.training.loop import prepare_stack
+from sharedim.training.loop import Task
 from sharedim.training.recipes import PAPER
 from sharedim.training.splits import split_cells
 from sharedim.training.state import PairShape
@@ -96,15 +95,8 @@ class Bench:
 
     def engine(self, dim: int, models: int) -> StackEngine:
         shape = PairShape.of(*FEATURES, dim, PAPER)
-        cells, state = prepare_stack(
-            list(range(models)),
-            self.rna,
-            self.prot,
-            shape,
-            PAPER,
-            self.device,
-            partial(split_cells, CELLS),
-        )
+        task = Task(self.rna, self.prot, shape, PAPER, self.device)
+        cells, state = task.prepare(list(range(models)))
         return StackEngine(cells, state, shape, PAPER)
 
     def seconds(self, engine: StackEngine, steps: int) -> float:

@@ -12,7 +12,7 @@ from sharedim.embedding import soft_matching
 from sharedim.embedding.soft_matching import ask
 from sharedim.evaluation.retrieval import UNKNOWN
 from sharedim.gaussian import exact_conditional, optimal_tilt
-from sharedim.training.canonical import PairedCovariance
+from sharedim.training.cca import PairedCovariance
 from sharedim.training.similarity import as_inner_products
 
 

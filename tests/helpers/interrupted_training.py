@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sharedim.jobs.checkpoints import block_header, complete_block, write_block
-from sharedim.training import devices, loop
+from sharedim.training import loop, stack_size
 from sharedim.training.recipes import ContrastiveRecipe, as_record
 
 SEEDS = [0, 1, 2, 3, 4]
@@ -22,7 +22,7 @@ RECIPE = ContrastiveRecipe(
 
 def main(directory: Path) -> None:
     torch.set_num_threads(1)
-    devices.MODELS_PER_STACK["cpu"] = 2
+    stack_size.MODELS_PER_STACK["cpu"] = 2
     rna, prot = (np.load(directory / f"{side}.npy") for side in ("rna", "prot"))
     print("ready", flush=True)
     block = complete_block(

@@ -11,7 +11,6 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import interrupted_training
@@ -32,10 +31,9 @@ from sharedim.jobs.checkpoints import (
 )
 from sharedim.jobs.locks import alone
 from sharedim.training import loop
+from sharedim.training.engine import ThreadedEngine
 from sharedim.training.loop import train_seeds
 from sharedim.training.recipes import PAPER
-from sharedim.training.splits import split_cells
-from sharedim.training.threaded_engine import SharedEngine
 
 QUICK = replace(PAPER, name="quick", epochs=6, learning_rate=1e-3, batch_size=64)
 LIBRARY = str(REPOSITORY / "workflow" / "scripts")
@@ -147,35 +145,8 @@ def test_training_goes_on_where_it_was(tmp_path, caplog):
     assert not list(tmp_path.glob("stack*"))
 
 
-def test_a_stack_of_which_seeds_are_no_longer_wanted_goes_on_with_the_others(tmp_path):
-    rna, prot = paired_features()
-    keeper = StackFiles(tmp_path, {"recipe": "quick"}, list(range(10)), "engine", every=0)
-    shape = loop.PairShape.of(rna.shape[1], prot.shape[1], 3, QUICK)
-    _, state = loop.prepare_stack(
-        [0, 1, 2], rna, prot, shape, QUICK, torch.device("cpu"), partial(split_cells, len(rna))
-    )
-    keeper.keep(replace(state, epoch=4).as_arrays())
-    [one, other] = loop.stacks_to_train([1, 5], 8, keeper, torch.device("cpu"))
-    assert (one.seeds, one.epoch, other) == ([1], 4, [5])
-    torch.testing.assert_close(one.parameters, state.parameters[1:2])
-    assert loop.stacks_to_train([7, 8, 9], 2, keeper, torch.device("cpu")) == [[7, 8], [9]]
-    parts = loop.stacks_to_train([0, 1, 2], 2, keeper, torch.device("cpu"))
-    assert [(part.seeds, part.epoch) for part in parts] == [([0, 1], 4), ([2], 4)]
-
-
-@pytest.mark.parametrize("seeds", range(1, 30))
-def test_the_stacks_stay_the_same_when_the_first_is_finished(seeds):
-    device = torch.device("cpu")
-    stacks = loop.stacks_to_train(list(range(seeds)), 8, None, device)
-    assert [seed for stack in stacks for seed in stack] == list(range(seeds))
-    assert max(map(len, stacks)) <= 8
-    assert max(map(len, stacks)) - min(map(len, stacks)) <= 1
-    rest = list(range(len(stacks[0]), seeds))
-    assert loop.stacks_to_train(rest, 8, None, device) == stacks[1:]
-
-
 def test_out_of_gpu_memory_halves_the_stack(monkeypatch, caplog):
-    class SmallMemory(SharedEngine):
+    class SmallMemory(ThreadedEngine):
         def __init__(self, cells, *rest):
             if len(cells.train[0]) > 2:
                 raise torch.OutOfMemoryError("CUDA out of memory")
@@ -183,7 +154,7 @@ def test_out_of_gpu_memory_halves_the_stack(monkeypatch, caplog):
 
     rna, prot = paired_features()
     expected = dict(train_seeds(rna, prot, recipe=QUICK, dim=3, seeds=[0, 1, 2, 3, 4]))
-    monkeypatch.setattr(loop, "SharedEngine", SmallMemory)
+    monkeypatch.setattr(loop, "ThreadedEngine", SmallMemory)
     found = dict(train_seeds(rna, prot, recipe=QUICK, dim=3, seeds=[0, 1, 2, 3, 4]))
     assert list(found) == [0, 1, 2, 3, 4]
     assert "out of GPU memory with 5 models at once: trying half as many" in caplog.text
@@ -194,7 +165,7 @@ def test_out_of_gpu_memory_halves_the_stack(monkeypatch, caplog):
 
 
 def test_out_of_gpu_memory_later_repeats_no_finished_seed(monkeypatch, tmp_path):
-    class FullOnce(SharedEngine):
+    class FullOnce(ThreadedEngine):
         made = 0
 
         def __init__(self, cells, *rest):
@@ -207,7 +178,7 @@ def test_out_of_gpu_memory_later_repeats_no_finished_seed(monkeypatch, tmp_path)
     rna, prot = (side.astype(np.float64) for side in paired_features())
     recipe = replace(QUICK, learning_rate=0.02, epochs=60, patience=4)
     expected = dict(train_seeds(rna, prot, recipe=recipe, dim=3, seeds=[0, 1, 2, 3]))
-    monkeypatch.setattr(loop, "SharedEngine", FullOnce)
+    monkeypatch.setattr(loop, "ThreadedEngine", FullOnce)
     keeper = StackFiles(tmp_path, {"recipe": "quick"}, list(range(10)), "engine", every=0)
     epochs = []
     found = list(
@@ -226,12 +197,12 @@ def test_out_of_gpu_memory_later_repeats_no_finished_seed(monkeypatch, tmp_path)
 
 
 def test_a_model_that_no_memory_holds_is_one_sentence(monkeypatch):
-    class NoMemory(SharedEngine):
+    class NoMemory(ThreadedEngine):
         def __init__(self, *_):
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     rna, prot = paired_features()
-    monkeypatch.setattr(loop, "SharedEngine", NoMemory)
+    monkeypatch.setattr(loop, "ThreadedEngine", NoMemory)
     with pytest.raises(InputError, match="cannot hold even one model"):
         list(train_seeds(rna, prot, recipe=QUICK, dim=3, seeds=[0, 1]))
 

@@ -17,7 +17,7 @@ from sharedim.gaussian import (
     model_covariance,
     optimal_tilt,
 )
-from sharedim.training.canonical import PairedCovariance
+from sharedim.training.cca import PairedCovariance
 
 DX, DY = 3, 2
 

@@ -13,7 +13,7 @@ from sharedim.evaluation.representations import encoded_pair, similarity_of
 from sharedim.gaussian import exact_conditional, mean_error, model_conditional, optimal_tilt
 from sharedim.jobs.checkpoints import ModelBlock
 from sharedim.linear_models import errors_of_tilt, tilt_of, training_covariance
-from sharedim.training.canonical import PairedCovariance
+from sharedim.training.cca import PairedCovariance
 from sharedim.training.loop import train_seeds
 from sharedim.training.recipes import CCA, ContrastiveRecipe, as_record
 from sharedim.training.similarity import comparable

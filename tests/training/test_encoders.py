@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from sharedim.training.encoders import EncoderShape, EncoderStack, initial_encoder, stack_tensors
+from sharedim.training.encoders import EncoderShape, EncoderStack, stack_tensors
+from sharedim.training.initialisation import initial_encoder
 
 
 def test_equals_plain_linear_layers_with_relu_between():
@@ -48,21 +49,6 @@ def test_the_skip_adds_a_linear_map_of_the_input():
 def test_parameters_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="encoders that have 27 numbers each"):
         EncoderStack(EncoderShape(4, (3,), 3), torch.zeros(2, 26))
-
-
-@pytest.mark.parametrize("name", ["0.weight", "0.bias", "1.weight", "1.bias"])
-def test_initial_values_are_distributed_as_torch_draws_them(name):
-    widths = (100, 400, 300)
-    shape = EncoderShape(100, (400,), 300)
-    drawn = initial_encoder(shape, torch.Generator().manual_seed(3))[name]
-    layer = int(name[0])
-    torch.manual_seed(4)
-    reference = getattr(nn.Linear(widths[layer], widths[layer + 1]), name[2:])
-    assert drawn.shape == reference.shape
-    bound = widths[layer] ** -0.5
-    assert drawn.abs().max() <= bound
-    # Standard error of a uniform's standard deviation is about 0.4 / sqrt(n) of it.
-    assert drawn.std() == pytest.approx(reference.std().item(), rel=3 / drawn.numel() ** 0.5)
 
 
 def test_tensors_survive_a_round_trip():

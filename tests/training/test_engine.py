@@ -1,101 +1,19 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from simulated_pairs import paired_features
-from torch.nn.functional import normalize
+from quick_engine import QUICK, quick_engine
 
-from sharedim.evaluation.intrinsic_dimension import intrinsic_dimensions
-from sharedim.evaluation.retrieval import search
 from sharedim.training import engine as engine_module
-from sharedim.training.cca import closer_shares, confirmed_cca
-from sharedim.training.engine import StackEngine, learning_rate_at, temperature_of
-from sharedim.training.recipes import PAPER, ContrastiveRecipe
-from sharedim.training.splits import split_cells
-from sharedim.training.state import PairShape, StackCells, StackState, initial_models
-
-QUICK = replace(PAPER, name="quick", epochs=3, learning_rate=1e-3, batch_size=64)
-
-
-def quick_engine(recipe=QUICK, seeds=(0, 1), dim=4, dtype=np.float64):
-    rna, prot = (side.astype(dtype) for side in paired_features())
-    splits = [split_cells(len(rna), seed) for seed in seeds]
-    cells = StackCells.gather(rna, prot, splits, torch.device("cpu"))
-    shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
-    models = initial_models(list(seeds), shape, cells, recipe)
-    state = StackState.start(list(seeds), *models, recipe.epochs, recipe)
-    return StackEngine(cells, state, shape, recipe)
-
-
-def test_what_is_seen_after_an_epoch():
-    engine = quick_engine()
-    engine.run_epoch(0)
-    seen = engine.evaluate()
-    for model in range(2):
-        f, g = (
-            encoder.encode(cells[:, :, :-1])[model]
-            for encoder, cells in zip(engine.encoders, engine.cells.normaliser, strict=True)
-        )
-        norms = f.norm(dim=1)
-        assert seen["norm_mean_rna"][model].item() == pytest.approx(norms.mean().item())
-        spread = norms.std(correction=0) / norms.mean()
-        assert seen["norm_spread_rna"][model].item() == pytest.approx(spread.item())
-        distance = (normalize(f, dim=1) - normalize(g, dim=1)).square().sum(dim=1).mean()
-        assert seen["alignment"][model].item() == pytest.approx(distance.item())
-        tau = temperature_of(engine.state.parameters[model, -1], QUICK)
-        scale = norms.mean() * g.norm(dim=1).mean() * tau
-        losses, closer = [], []
-        for start in range(0, len(f) - 63, 64):
-            batch = [side[start : start + 64].numpy() for side in (f, g)]
-            closer += [search(*pair).ranks.fraction_closer for pair in (batch, batch[::-1])]
-            logits = f[start : start + 64] @ g[start : start + 64].T / scale
-            target = torch.arange(64)
-            both = [torch.nn.functional.cross_entropy(s, target) for s in (logits, logits.T)]
-            losses.append(sum(both) / 2)
-        expected = torch.stack(losses).mean().item()
-        assert seen["held_out_loss"][model].item() == pytest.approx(expected)
-        assert seen["held_out_foscttm"][model].item() == pytest.approx(np.mean(closer))
-        assert seen["id_rna"][model].isnan()
-        found = engine.evaluate(dimensions=True)["id_rna"][model].item()
-        expected = intrinsic_dimensions(f.numpy(), errors=False).estimates["mle"].value
-        assert found == pytest.approx(expected)
-
-
-def test_ties_count_half_in_foscttm():
-    engine = quick_engine(replace(QUICK, similarity="cosine"), dim=1)
-    ones = torch.ones(2, 5, 5)
-    assert closer_shares(ones).tolist() == [0.5, 0.5]
-    # At unit length a single coordinate is a sign.
-    assert 0.2 < engine.evaluate()["held_out_foscttm"].mean().item() < 0.8
-
-
-def test_the_start_from_cca_is_cca():
-    recipe = replace(QUICK, start="cca", linear_skip=True)
-    engine = quick_engine(recipe)
-    rna, prot = (side.astype(np.float64) for side in paired_features())
-    train = split_cells(len(rna), 1).train
-    linear = confirmed_cca(rna[train], prot[train], 4)
-    weights = linear.x_weight, linear.y_weight
-    for encoder, side, weight in zip(engine.encoders, (rna, prot), weights, strict=True):
-        found = encoder.encode(torch.from_numpy(side)[None].expand(2, -1, -1))[1]
-        expected = (side - side[train].mean(axis=0)) @ weight.T
-        # The starting weights are drawn and stored in single precision.
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_a_start_from_cca_needs_a_linear_part():
-    with pytest.raises(ValueError, match="start='cca' needs a linear part"):
-        ContrastiveRecipe(name="wrong", start="cca")
-
-
-def test_dropout_is_a_share():
-    with pytest.raises(ValueError, match="dropout=30"):
-        ContrastiveRecipe(name="wrong", dropout=30)
+from sharedim.training.engine import learning_rate_at, temperature_of
+from sharedim.training.recipes import PAPER
 
 
 def test_the_learning_rate_rises_and_falls():
@@ -154,3 +72,23 @@ def test_an_engine_that_is_done_with_frees_its_buffers():
     del engine
     assert buffers() is None
     gc.enable()
+
+
+def test_a_step_passes_through_four_files_beside_the_loop():
+    # In the order in which they are read to follow it; beyond them there are PyTorch and numpy.
+    engine, passed = (
+        quick_engine(replace(PAPER, epochs=2, normaliser_cells=100, reshuffle=True)),
+        {},
+    )
+
+    def note(frame, event, _):
+        folder, file = Path(frame.f_code.co_filename).parent, Path(frame.f_code.co_filename).stem
+        if event == "call" and folder.name == "training" and folder.parent.name == "sharedim":
+            passed.setdefault(file)
+
+    sys.setprofile(note)
+    try:
+        engine.run_epoch(0)
+    finally:
+        sys.setprofile(None)
+    assert list(passed) == ["engine", "sampling", "backprop", "losses"]

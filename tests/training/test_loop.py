@@ -14,12 +14,13 @@ from sharedim.errors import InputError
 from sharedim.evaluation.retrieval import search
 from sharedim.training.devices import choose_device, choose_precision
 from sharedim.training.encoders import EncoderStack
-from sharedim.training.engine import StackEngine
+from sharedim.training.engine import StackEngine, ThreadedEngine
+from sharedim.training.initialisation import initial_models
 from sharedim.training.loop import epochs_of, train_seeds
+from sharedim.training.monitoring import evaluate
 from sharedim.training.recipes import PAPER, ContrastiveRecipe
 from sharedim.training.splits import Split, split_cells
-from sharedim.training.state import PairShape, StackCells, StackState, initial_models
-from sharedim.training.threaded_engine import SharedEngine
+from sharedim.training.state import PairShape, StackCells, StackState
 
 QUICK = replace(PAPER, name="quick", epochs=25, learning_rate=1e-3, batch_size=64)
 
@@ -130,14 +131,14 @@ def test_threads_share_the_models_out(threads):
     like = engine_for(rna, prot, splits, QUICK, 3)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    shared = SharedEngine(like.cells, like.state, alone.shape, QUICK)
+    shared = ThreadedEngine(like.cells, like.state, alone.shape, QUICK)
     found = shared.run_epoch(0)
-    seen = shared.evaluate()
+    found_after = shared.evaluate(evaluate)
     assert torch.get_num_threads() == threads
     torch.set_num_threads(before)
     assert [len(part.state.seeds) for part in shared.parts] == {2: [2, 3], 3: [1, 2, 2]}[threads]
     torch.testing.assert_close(found, alone.run_epoch(0))
-    torch.testing.assert_close(seen, alone.evaluate(), equal_nan=True)
+    torch.testing.assert_close(found_after, evaluate(alone), equal_nan=True)
     # The parts train the stack's own state.
     torch.testing.assert_close(like.state.parameters, alone.state.parameters)
     assert not torch.equal(like.state.first_moment, torch.zeros_like(like.state.first_moment))

@@ -5,15 +5,62 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
+from quick_engine import quick_engine
 from simulated_pairs import paired_features
+from torch.nn.functional import normalize
 
+from sharedim.evaluation.intrinsic_dimension import intrinsic_dimensions
+from sharedim.evaluation.retrieval import search
 from sharedim.training import loop, monitoring
+from sharedim.training.engine import ThreadedEngine, temperature_of
 from sharedim.training.loop import train_seeds
+from sharedim.training.monitoring import evaluate
 from sharedim.training.recipes import PAPER
 from sharedim.training.splits import split_cells
 
 QUICK = replace(PAPER, name="quick", epochs=6, learning_rate=1e-3, batch_size=64)
+
+
+def test_the_evaluation_of_an_epoch():
+    engine = quick_engine()
+    engine.run_epoch(0)
+    found = evaluate(engine)
+    for model in range(2):
+        f, g = (
+            encoder.encode(cells[:, :, :-1])[model]
+            for encoder, cells in zip(engine.encoders, engine.cells.normaliser, strict=True)
+        )
+        norms = f.norm(dim=1)
+        assert found["norm_mean_rna"][model].item() == pytest.approx(norms.mean().item())
+        spread = norms.std(correction=0) / norms.mean()
+        assert found["norm_spread_rna"][model].item() == pytest.approx(spread.item())
+        distance = (normalize(f, dim=1) - normalize(g, dim=1)).square().sum(dim=1).mean()
+        assert found["alignment"][model].item() == pytest.approx(distance.item())
+        tau = temperature_of(engine.state.parameters[model, -1], QUICK)
+        scale = norms.mean() * g.norm(dim=1).mean() * tau
+        losses, closer = [], []
+        for start in range(0, len(f) - 63, 64):
+            batch = [side[start : start + 64].numpy() for side in (f, g)]
+            closer += [search(*pair).ranks.fraction_closer for pair in (batch, batch[::-1])]
+            logits = f[start : start + 64] @ g[start : start + 64].T / scale
+            target = torch.arange(64)
+            both = [torch.nn.functional.cross_entropy(s, target) for s in (logits, logits.T)]
+            losses.append(sum(both) / 2)
+        expected = torch.stack(losses).mean().item()
+        assert found["held_out_loss"][model].item() == pytest.approx(expected)
+        assert found["held_out_foscttm"][model].item() == pytest.approx(np.mean(closer))
+        assert found["id_rna"][model].isnan()
+        dimension = evaluate(engine, dimensions=True)["id_rna"][model].item()
+        expected = intrinsic_dimensions(f.numpy(), errors=False).estimates["mle"].value
+        assert dimension == pytest.approx(expected)
+
+
+def test_signs_tie_in_foscttm():
+    # At unit length a single coordinate is a sign.
+    engine = quick_engine(replace(QUICK, similarity="cosine"), dim=1)
+    assert 0.2 < evaluate(engine)["held_out_foscttm"].mean().item() < 0.8
 
 
 def test_stopping_early_keeps_the_best_weights():
@@ -110,11 +157,10 @@ def test_the_step_of_a_failure_is_counted_from_the_start(caplog):
     split = split_cells(len(rna), 0)
     batches = len(split.train) // 64
     shape = loop.PairShape.of(rna.shape[1], prot.shape[1], 3, QUICK)
-    cells, state = loop.prepare_stack(
-        [0], rna, prot, shape, QUICK, torch.device("cpu"), lambda seed: split
-    )
+    cells, state = loop.Task(rna, prot, shape, QUICK, torch.device("cpu")).prepare([0])
+    engine = ThreadedEngine(cells, state, shape, QUICK)
     losses = torch.tensor([[1.0], [torch.nan]])
-    seen = {name: torch.ones(1) for name in monitoring.HISTORY}
-    state = monitoring.record_epoch(replace(state, epoch=2), losses, torch.ones(2, 1), seen)
-    assert monitoring.name_failures(state, losses, cells, shape, QUICK) == {0}
+    evaluation = {name: torch.ones(1) for name in monitoring.HISTORY}
+    state = monitoring.record_epoch(replace(state, epoch=2), losses, torch.ones(2, 1), evaluation)
+    assert monitoring.log_failures(engine, state, losses, shape, QUICK) == {0}
     assert f"not finite at step {2 * batches + 2};" in caplog.text

@@ -14,7 +14,7 @@ from sharedim.evaluation.recommendation import answer_of
 from sharedim.evaluation.saturation import saturation_table
 from sharedim.evaluation.scoring import score_block
 from sharedim.training.loop import train_seeds
-from sharedim.training.recipes import CCA, PERMUTED, TUNED
+from sharedim.training.recipes import CCA, PERMUTED, TUNED, ContrastiveRecipe
 from sharedim.training.splits import split_cells
 
 SEEDS = [0, 1, 2]
@@ -100,3 +100,13 @@ def test_a_model_that_training_does_not_help_keeps_its_start():
         next(train_seeds(rna, prot, recipe=recipe, dim=3, seeds=[0])) for recipe in (harmful, start)
     )
     np.testing.assert_allclose(kept["rna.skip.weight"], begun["rna.skip.weight"], atol=1e-6)
+
+
+def test_a_start_from_cca_needs_a_linear_part():
+    with pytest.raises(ValueError, match="start='cca' needs a linear part"):
+        ContrastiveRecipe(name="wrong", start="cca")
+
+
+def test_dropout_is_a_share():
+    with pytest.raises(ValueError, match="dropout=30"):
+        ContrastiveRecipe(name="wrong", dropout=30)

@@ -8,10 +8,11 @@ import torch
 from simulated_pairs import paired_features
 
 from sharedim.training.engine import StackEngine
+from sharedim.training.initialisation import initial_models
 from sharedim.training.recipes import PAPER, PAPER_SAMPLED
 from sharedim.training.sampling import draw_epoch, dropout_threshold, samples_normaliser
 from sharedim.training.splits import split_cells
-from sharedim.training.state import PairShape, StackCells, StackState, initial_models
+from sharedim.training.state import PairShape, StackCells, StackState
 
 BUSY = replace(PAPER_SAMPLED, reshuffle=True, dropout=0.3, normaliser_cells=50)
 

@@ -6,7 +6,7 @@ normalised, s being similarity over temperature. With linear encoders ``f(x) = G
 ``x^T A y - x^T B x / 2 - y^T D y / 2``, with B = G^T G and D = H^T H, where Euclidean distances do.
 All that training can reach follows from the canonical pairs of the covariances: in their
 coordinates every optimum is diagonal, and at rank r it keeps the first r of them. With weights
-sqrt(S), ``sharedim.training.canonical.CanonicalPairs.weights`` is the optimum of the two-sided loss: the
+sqrt(S), ``sharedim.training.cca.CanonicalPairs.weights`` is the optimum of the two-sided loss: the
 baseline ``cca``.
 """
 
@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from sharedim.training.canonical import PairedCovariance
+from sharedim.training.cca import PairedCovariance
 
 Side = Literal["x", "y"]
 

@@ -8,7 +8,7 @@ from sharedim.errors import InputError
 from sharedim.evaluation.representations import similarity_of
 from sharedim.gaussian import Tilt, optimal_tilt, relative_error
 from sharedim.jobs.checkpoints import ModelBlock
-from sharedim.training.canonical import PairedCovariance
+from sharedim.training.cca import PairedCovariance
 from sharedim.training.similarity import EUCLIDEAN
 from sharedim.training.splits import split_cells
 

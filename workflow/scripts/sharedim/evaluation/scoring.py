@@ -37,9 +37,9 @@ from sharedim.evaluation.retrieval import (
 from sharedim.evaluation.shared_directions import shared_directions
 from sharedim.jobs.checkpoints import ModelBlock
 from sharedim.jobs.tables import CONFUSION_COLUMNS, SCORE_COLUMNS, TYPE_DIMENSION_COLUMNS
+from sharedim.training.engine import in_threads
 from sharedim.training.similarity import at_length, comparable
 from sharedim.training.splits import split_cells
-from sharedim.training.thread_pool import each
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ def _type_dimensions_of(
             estimators=estimators,
             errors=False,
         )
-        both = each(of_types, (f, g))
+        both = in_threads(of_types, (f, g))
         for modality, by_type in zip(("rna", "prot"), both, strict=True):
             for name, found in by_type.items():
                 for estimator, estimate in found.estimates.items():
@@ -232,7 +232,7 @@ def search_both_ways(
     """
     own = list(codes.values())
     pairs = [(rna, prot), (prot, rna)]
-    found = each(lambda pair: search(*pair, own, device, temperature), pairs)
+    found = in_threads(lambda pair: search(*pair, own, device, temperature), pairs)
     return dict(zip(("rna_to_prot", "prot_to_rna"), found, strict=True))
 
 
@@ -245,7 +245,7 @@ def _probes(
 ) -> Iterator[tuple[str, str, float, float]]:
     """Yield split, metric, value and chance level of what classifiers read of the cell types."""
     train, test = ([at_length(side, similarity) for side in pairs[p]] for p in ("train", "test"))
-    found = each(
+    found = in_threads(
         lambda sides: list(probe(*sides, codes["train"], codes["test"], device)),
         zip(train, test, strict=True),
     )
@@ -302,7 +302,7 @@ def score_pair(
 def _dimensions(
     f: np.ndarray, g: np.ndarray, estimators: Sequence[str]
 ) -> Iterator[tuple[str, float, float]]:
-    both = each(partial(intrinsic_dimensions, estimators=estimators), (f, g))
+    both = in_threads(partial(intrinsic_dimensions, estimators=estimators), (f, g))
     for modality, found in zip(("rna", "prot"), both, strict=True):
         _log_missing(modality, found)
         for estimator, estimate in found.estimates.items():

@@ -12,7 +12,7 @@ from sharedim.experiments.outcome import Finding, Outcome
 from sharedim.gaussian import exact_conditional, mean_error, model_conditional
 from sharedim.linear_models import tilt_of
 from sharedim.report.figures.style import COLOURS, MARKERS, REFERENCE, count_on, drawn
-from sharedim.training.canonical import PairedCovariance
+from sharedim.training.cca import PairedCovariance
 
 SIDES = {"x": "observations given coefficients", "y": "coefficients given observations"}
 # Of the error at d = 1 by which it may still fall from where it should have stopped.

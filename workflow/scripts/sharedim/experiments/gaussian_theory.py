@@ -18,7 +18,7 @@ from sharedim.gaussian import (
 )
 from sharedim.linear_models import errors_of_tilt, tilt_of, training_covariance
 from sharedim.report.figures.style import COLOURS, MARKERS, REFERENCE, drawn, legend_below
-from sharedim.training.canonical import PairedCovariance
+from sharedim.training.cca import PairedCovariance
 
 # Relative error of A that counts as converged.
 CONVERGED = 0.02

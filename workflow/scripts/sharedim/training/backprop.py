@@ -6,12 +6,22 @@ ones, so that a layer with its bias is one matrix product and so is its gradient
 
 from __future__ import annotations
 
+import math
+
 import torch
 
-from sharedim.training.encoders import EncoderShape, EncoderStack
+from sharedim.training.encoders import (
+    EncoderShape,
+    EncoderStack,
+    aligned,
+    padded_shape,
+    places_in,
+)
 
 # Cells that a pass over one model takes at once, so that they stay in a CPU's caches.
 CPU_CHUNK = 2000
+# Cells of one part of a pass on a GPU, unless a model has fewer.
+PART_CELLS = 1000
 
 _mask_where_relu_was_off = torch.ops.aten.threshold_backward.grad_input
 
@@ -156,7 +166,7 @@ class NormPass:
     The mean norm enters the loss as one scalar a model, so its gradient can be finished chunk by
     chunk, to be scaled once the loss is known: no activation outlives its chunk. Few cells are
     encoded by the whole stack at once, many by one model after the other, in chunks small enough
-    for a CPU's caches. For a GPU there is `sharedim.training.mean_norm`.
+    for a CPU's caches. For a GPU there is `PaddedNormPass`.
 
     Parameters
     ----------
@@ -206,6 +216,104 @@ class NormPass:
         own = [cells] if self.whole else cells
         encoded = [_encoded(one, part) for one, part in zip(self.passes, own, strict=True)]
         return torch.stack(encoded).reshape(*cells.shape[:2], -1)
+
+
+class PaddedNormPass:
+    """Does what `NormPass` does, for a whole stack, in the layout that a GPU multiplies fastest.
+
+    Rows of matrices start at multiples of 16 bytes. Each model's cells are divided into parts that are
+    multiplied side by side, since a product over thousands of cells with a small result, such as the
+    gradient of a layer, would leave most of the GPU idle. The gradient is computed beside the loss,
+    which needs the mean norm alone.
+
+    Parameters
+    ----------
+    encoders : EncoderStack
+        The encoders; their parameters may change between passes.
+    cells : int
+        Normaliser cells of a model in each step.
+    fixed : bool
+        Whether every step has the same cells, which are then copied once.
+    """
+
+    def __init__(self, encoders: EncoderStack, cells: int, *, fixed: bool) -> None:
+        parameters = encoders.parameters
+        models = len(parameters)
+        self.encoders, self.fixed, self.filled = encoders, fixed, False
+        self.gradient = EncoderStack(encoders.shape, torch.zeros_like(parameters))
+
+        wide = padded_shape(encoders.shape)
+        self.places = places_in(wide, encoders.shape).to(parameters.device)
+        parts = math.ceil(cells / PART_CELLS)
+        size = aligned(math.ceil(cells / parts))
+        self.copies, self.copies_gradient = (
+            EncoderStack(wide, parameters.new_zeros(parts * models, wide.parameters))
+            for _ in range(2)
+        )
+        self.parts = parameters.new_zeros(parts, models, size, wide.inputs + 1)
+        # The cells that fill the last part up do not count.
+        counted = torch.arange(parts * size, device=parameters.device) < cells
+        weights = (counted / cells).to(parameters).view(parts, 1, size)
+        self.weights = weights.expand(-1, models, -1).flatten(0, 1)
+        self.norms = torch.empty_like(self.weights)
+        room = PassBuffers(wide, (parts * models,), size, parameters)
+        self.encoder_pass = EncoderPass(self.copies, self.copies_gradient, room)
+        on_gpu = parameters.device.type == "cuda"
+        self.beside = torch.cuda.Stream(parameters.device) if on_gpu else None
+
+    def mean_with_gradient(self, cells: torch.Tensor) -> torch.Tensor:
+        """Return the mean norm of each model's outputs; ``gradient`` holds its after `wait`.
+
+        Parameters
+        ----------
+        cells : Tensor, shape (S, m, inputs + 1)
+            Normaliser cells of each model, their last column ones.
+
+        Returns
+        -------
+        Tensor, shape (S,)
+        """
+        if not (self.fixed and self.filled):
+            self._fill(cells)
+        copies = self._by_part(self.copies)
+        copies.index_copy_(2, self.places, self.encoders.parameters.expand(len(copies), -1, -1))
+        output = self.encoder_pass.forward(self.parts.flatten(0, 1))
+        torch.sum(output.square(), dim=-2, out=self.norms)
+        means = (self.norms.sqrt_() * self.weights).sum(dim=-1).view(copies.shape[:2]).sum(dim=0)
+        if self.beside is None:
+            self._backward(output)
+        else:
+            self.beside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self.beside):
+                self._backward(output)
+        return means
+
+    def wait(self) -> None:
+        """Let what follows wait for the gradient."""
+        if self.beside is not None:
+            torch.cuda.current_stream().wait_stream(self.beside)
+
+    def _backward(self, output: torch.Tensor) -> None:
+        self.copies_gradient.parameters.zero_()
+        output.mul_(weight_over_norm(self.weights, self.norms))
+        self.encoder_pass.backward(self.parts.flatten(0, 1), output)
+        gradient = self._by_part(self.copies_gradient).sum(dim=0)
+        torch.index_select(gradient, 1, self.places, out=self.gradient.parameters)
+
+    def _by_part(self, copies: EncoderStack) -> torch.Tensor:
+        return copies.parameters.view(*self.parts.shape[:2], copies.shape.parameters)
+
+    def _fill(self, cells: torch.Tensor) -> None:
+        """Copy cells into the parts, where columns of zeros stand before that of the ones."""
+        inputs = cells.shape[2] - 1
+        for part, own in zip(self.parts, cells.split(self.parts.shape[2], dim=1), strict=False):
+            part[:, : own.shape[1], :inputs].copy_(own[..., :-1])
+            part[:, : own.shape[1], -1].copy_(own[..., -1])
+        self.filled = True
+
+    def encode(self, cells: torch.Tensor) -> torch.Tensor:
+        """Encode any number of cells, shape (S, n, inputs + 1), to shape (S, n, d)."""
+        return self.encoders.encode(cells[..., :-1])
 
 
 def _mean_norm_of(encoder_pass: EncoderPass, cells: torch.Tensor) -> torch.Tensor:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharedim.training.canonical import PairedCovariance
-from sharedim.training.cca import RIDGES, share_closer
+from sharedim.training.cca import RIDGES, PairedCovariance
+from sharedim.training.foscttm import foscttm
 from sharedim.training.recipes import LinearRecipe
 from sharedim.training.similarity import comparable
 from sharedim.training.splits import split_cells
@@ -94,9 +94,7 @@ def fit_linear_seeds(
 
 
 def _score(pair: LinearPair, x: np.ndarray, y: np.ndarray) -> float:
-    return share_closer(
-        *comparable(*pair.encode(x, y), "cosine" if pair.cosine else "inner_product")
-    )
+    return foscttm(*comparable(*pair.encode(x, y), "cosine" if pair.cosine else "inner_product"))
 
 
 def cca_candidates(x: np.ndarray, y: np.ndarray, dim: int) -> Iterator[LinearPair]:

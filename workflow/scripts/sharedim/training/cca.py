@@ -1,21 +1,142 @@
-"""Canonical correlation analysis in closed form: a baseline, and a start for encoders."""
+"""Canonical correlation analysis from covariance matrices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import torch
 
-from sharedim.training.canonical import PairedCovariance, canonical_pairs
+from sharedim.training.foscttm import foscttm
 from sharedim.training.similarity import unit_length
 
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-# Cells by whose pairs a ridge is chosen: similarities grow with their square.
-COMPARED_CELLS = 2000
 FOLDS = 5
 # Beyond it a weight would grow without bound.
 STRONGEST = 0.99
+
+
+@dataclass(frozen=True)
+class CanonicalPairs:
+    """Directions in which two modalities correlate, the strongest first.
+
+    Attributes
+    ----------
+    x : ndarray, shape (min(dx, dy), dx)
+        Directions of the first modality; its variates have unit variance but for the ridge.
+    y : ndarray, shape (min(dx, dy), dy)
+        Those of the second.
+    correlations : ndarray, shape (min(dx, dy),)
+        Canonical correlations (shrunk by the ridge), in falling order.
+    x_mean : ndarray, shape (dx,)
+    y_mean : ndarray, shape (dy,)
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    correlations: np.ndarray
+    x_mean: np.ndarray
+    y_mean: np.ndarray
+
+    def weights(self, dim: int, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return linear encoders to a number of dimensions, the variates weighted.
+
+        Weighted by the square roots of the correlations S, they are
+        ``f(x) = S^(1/2) U^T Cxx^(-1/2) x`` and ``g(y) = S^(1/2) V^T Cyy^(-1/2) y``, where
+        ``Cxx^(-1/2) Cxy Cyy^(-1/2) = U S V^T``: their inner product is ``x^T A y`` with the A that
+        minimises the population CLIP loss of linear encoders on Gaussian pairs (arXiv 2505.24134).
+
+        Parameters
+        ----------
+        dim : int
+            Directions kept. Beyond min(dx, dy) there are none: the rest are zero.
+        strength : ndarray, shape (min(dx, dy),)
+            What each variate is multiplied by.
+
+        Returns
+        -------
+        x_weight : ndarray, shape (dim, dx)
+        y_weight : ndarray, shape (dim, dy)
+        """
+        kept = min(dim, len(self.correlations))
+        weights = []
+        for directions in (self.x, self.y):
+            weight = np.zeros((dim, directions.shape[1]))
+            weight[:kept] = strength[:kept, None] * directions[:kept]
+            weights.append(weight)
+        return weights[0], weights[1]
+
+
+@dataclass(frozen=True)
+class PairedCovariance:
+    """The first two moments of two modalities, decomposed once for all ridges.
+
+    Attributes
+    ----------
+    x : ndarray, shape (dx, dx)
+        Covariance of the first modality.
+    y : ndarray, shape (dy, dy)
+        That of the second.
+    cross : ndarray, shape (dx, dy)
+        Of the first with the second.
+    x_mean : ndarray, shape (dx,)
+    y_mean : ndarray, shape (dy,)
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    cross: np.ndarray
+    x_mean: np.ndarray
+    y_mean: np.ndarray
+
+    @classmethod
+    def of_cells(cls, x: np.ndarray, y: np.ndarray) -> PairedCovariance:
+        """Return the moments of a sample, shapes (n, dx) and (n, dy), divided by n."""
+        means = x.mean(axis=0), y.mean(axis=0)
+        x, y = x - means[0], y - means[1]
+        return cls(x.T @ x / len(x), y.T @ y / len(y), x.T @ y / len(x), *means)
+
+    @classmethod
+    def of_joint(cls, covariance: np.ndarray, dx: int) -> PairedCovariance:
+        """Return the moments of centred modalities from their joint covariance, the first one's first."""
+        x, y = slice(None, dx), slice(dx, None)
+        means = np.zeros(dx), np.zeros(len(covariance) - dx)
+        return cls(covariance[x, x], covariance[y, y], covariance[x, y], *means)
+
+    @property
+    def swapped(self) -> PairedCovariance:
+        """The same with the second modality as the first."""
+        return PairedCovariance(self.y, self.x, self.cross.T, self.y_mean, self.x_mean)
+
+    @cached_property
+    def _own(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [np.linalg.eigh(side) for side in (self.x, self.y)]
+
+    def canonical_pairs(self, ridge: float = 0.0) -> CanonicalPairs:
+        """Find the directions in which the modalities correlate.
+
+        Parameters
+        ----------
+        ridge : float
+            Added to each covariance, as a share of its mean variance.
+        """
+        x_root, y_root = (_inverse_root(*own, ridge) for own in self._own)
+        u, correlations, vt = np.linalg.svd(x_root @ self.cross @ y_root, full_matrices=False)
+        means = self.x_mean, self.y_mean
+        return CanonicalPairs(u.T @ x_root, vt @ y_root, correlations, *means)
+
+
+def _inverse_root(values: np.ndarray, vectors: np.ndarray, ridge: float) -> np.ndarray:
+    """Return the inverse square root of a covariance; 0 for one whose cells are all the same."""
+    mean = values.mean()
+    if mean <= 0:
+        return np.zeros_like(vectors)
+    return (vectors / np.sqrt(values + ridge * mean)) @ vectors.T
+
+
+def canonical_pairs(x: np.ndarray, y: np.ndarray, ridge: float) -> CanonicalPairs:
+    """Find the directions in which two modalities correlate; see `PairedCovariance`."""
+    return PairedCovariance.of_cells(x, y).canonical_pairs(ridge)
 
 
 @dataclass(frozen=True)
@@ -73,11 +194,11 @@ def confirmed_cca(
         # use it.
         confirmed = np.clip(correlations, 1 / np.sqrt(len(x)), STRONGEST)
         strength = np.sqrt(confirmed / (1 - confirmed**2))
-        closer = [
-            share_closer(*(unit_length(strength[:dim] * side[:, :dim]) for side in pair))
+        scores = [
+            foscttm(*(unit_length(strength[:dim] * side[:, :dim]) for side in pair))
             for pair in folds
         ]
-        candidates.append((float(np.mean(closer)), ridge, correlations, strength))
+        candidates.append((float(np.mean(scores)), ridge, correlations, strength))
     _, ridge, correlations, strength = min(candidates, key=lambda candidate: candidate[0])
     pairs = canonical_pairs(x, y, ridge)
     x_weight, y_weight = pairs.weights(dim, strength)
@@ -116,39 +237,3 @@ def correlation(f: np.ndarray, g: np.ndarray) -> np.ndarray:
     f, g = f - f.mean(axis=0), g - g.mean(axis=0)
     size = np.sqrt((f**2).sum(axis=0) * (g**2).sum(axis=0))
     return (f * g).sum(axis=0) / np.where(size > 0, size, 1)
-
-
-def share_closer(f: np.ndarray, g: np.ndarray) -> float:
-    """Return the share of cells that are more similar than the partner, ties counted half.
-
-    FOSCTTM (Liu et al. 2019), the mean of both directions, by inner product, on the first
-    `COMPARED_CELLS` cells at most: a smooth score to choose by, where few cells make shares of
-    hits jump.
-
-    Parameters
-    ----------
-    f, g : ndarray, shape (n, d)
-        Representations of the same cells.
-    """
-    left, right = (torch.as_tensor(side[:COMPARED_CELLS], dtype=torch.float32) for side in (f, g))
-    return closer_shares((left @ right.T)[None]).item()
-
-
-def closer_shares(similarity: torch.Tensor) -> torch.Tensor:
-    """Return the same for similarities of several pairs of representations.
-
-    Parameters
-    ----------
-    similarity : Tensor, shape (S, n, n)
-
-    Returns
-    -------
-    Tensor of float64, shape (S,)
-    """
-    n = similarity.shape[1]
-    partner = similarity.diagonal(dim1=1, dim2=2)
-    closer = torch.zeros(len(similarity), dtype=torch.int64, device=similarity.device)
-    for own in (partner[:, :, None], partner[:, None, :]):
-        # The partner itself ties, and is no other cell.
-        closer += (similarity > own).sum(dim=(1, 2)) + (similarity >= own).sum(dim=(1, 2)) - n
-    return closer.double() / (4 * n * max(1, n - 1))

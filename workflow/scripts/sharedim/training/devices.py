@@ -1,28 +1,25 @@
-"""Where to train, how precisely, and how many models at once."""
+"""Devices to train on: the CPU, or a GPU held against other jobs of this machine."""
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import logging
 import os
+import tempfile
+from functools import lru_cache
+from pathlib import Path
 
 import torch
 
 from sharedim.errors import InputError
-from sharedim.training.gpu_slots import hold_slot, slots_folder
-from sharedim.training.recipes import ContrastiveRecipe
-from sharedim.training.splits import Split
-from sharedim.training.state import PairShape
 
 logger = logging.getLogger(__name__)
 
-# Small enough that training goes on in the caches; a GPU fills only with many, of which a block of
-# the workflow has up to 25.
-MODELS_PER_STACK = {"cpu": 8, "cuda": 50}
+KINDS = ("cpu", "cuda")
 PRECISIONS = ("highest", "high", "medium")
 # Scores are the same as in plain single precision, in 0.7 of the time (docs/performance.md).
 USUAL_PRECISION = "high"
-# Of the memory that is free on a GPU; the rest is for PyTorch's own reserves.
-USABLE_MEMORY = 0.8
 
 
 def choose_device() -> torch.device:
@@ -34,7 +31,7 @@ def choose_device() -> torch.device:
     fallback = "cuda" if torch.cuda.is_available() else "cpu"
     name = os.environ.get("SHAREDIM_DEVICE") or fallback
     kind, _, number = name.partition(":")
-    if kind not in MODELS_PER_STACK or (number and not number.isdecimal()):
+    if kind not in KINDS or (number and not number.isdecimal()):
         raise InputError(
             f"SHAREDIM_DEVICE={name}: not a device to train on; use cpu, cuda or cuda:1"
         )
@@ -76,23 +73,39 @@ def choose_precision() -> str:
     return name
 
 
-def models_per_stack(device: torch.device, bytes_per_model: int) -> int:
-    """Return how many models to train at once: what the device fills with, if its memory allows."""
-    most = MODELS_PER_STACK[device.type]
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        most = min(most, int(USABLE_MEMORY * free / bytes_per_model))
-    return max(1, most)
+def slots_folder() -> Path:
+    """Return where the locks of this user are, the same for every job on this machine."""
+    return Path(tempfile.gettempdir()) / f"sharedim-gpus-{os.getuid()}"
 
 
-def memory_of_model(shape: PairShape, split: Split, recipe: ContrastiveRecipe) -> int:
-    """Estimate the bytes that one model of a stack needs in training, in single precision."""
-    widths = [side.inputs + 1 for side in (shape.rna, shape.prot)]
-    hidden = sum(shape.rna.hidden) + sum(shape.prot.hidden) + 2 * shape.rna.outputs
-    batch = recipe.cells_a_step(len(split.train))
-    # A GPU keeps normaliser cells in a second layout too.
-    cells = sum(widths) * (len(split.train) + 2 * len(split.normaliser))
-    passes = 2 * hidden * (len(split.normaliser) + batch)
-    # Similarities, their exponentials and two temporaries.
-    # Weights, gradient, moments, average, best, and what the optimiser and evaluation copy.
-    return 4 * (cells + passes + 4 * batch**2 + 10 * shape.parameters)
+@lru_cache(maxsize=1)
+def hold_slot(names: tuple[str, ...], folder: Path) -> int:
+    """Take the device with the fewest jobs on it, and hold it until this process ends.
+
+    Every device has slots, files that are locked: the first slot of each is tried before the second
+    of any. The system frees a lock when its process ends, however it does.
+
+    Parameters
+    ----------
+    names : tuple of str
+        What the devices are called on this machine, whoever asks.
+    folder : Path
+        Where the slots are; made where it is missing.
+
+    Returns
+    -------
+    int
+        Place of the device in `names`; asked again, the same process gets the same.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for slot in itertools.count():
+        for place, name in enumerate(names):
+            # Open for as long as the process lives: closing it would free the slot.
+            file = os.open(folder / f"{name}.{slot}", os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(file)
+            else:
+                return place
+    raise AssertionError("there is always one more slot")

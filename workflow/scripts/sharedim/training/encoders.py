@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
+
+# Numbers of single precision in 16 bytes, at whose multiples a GPU reads fastest.
+ALIGNED = 4
 
 
 @dataclass(frozen=True)
@@ -126,37 +129,33 @@ def _view(parameters: torch.Tensor, start: int, matrix: tuple[int, int]) -> torc
     return parameters[:, start : start + matrix[0] * matrix[1]].unflatten(1, matrix)
 
 
-def initial_encoder(shape: EncoderShape, generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """Draw the initial tensors of one encoder as ``torch.nn.Linear`` does.
-
-    Weights and biases are uniform on [-1/sqrt(in), 1/sqrt(in)], the skip included.
-
-    Parameters
-    ----------
-    shape : EncoderShape
-        Its sizes.
-    generator : torch.Generator
-        The model's own source of randomness, on the CPU.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Named as by `EncoderStack.tensors_of`.
-    """
-    tensors = {}
-    for number, (outputs, columns) in enumerate(shape.matrices):
-        for name, size in (("weight", (outputs, columns - 1)), ("bias", (outputs,))):
-            tensors[f"{number}.{name}"] = _uniform(size, columns - 1, generator)
-    if shape.linear_skip:
-        size = (shape.outputs, shape.inputs)
-        tensors["skip.weight"] = _uniform(size, shape.inputs, generator)
-    return tensors
-
-
-def _uniform(size: tuple[int, ...], inputs: int, generator: torch.Generator) -> torch.Tensor:
-    return (2 * torch.rand(size, generator=generator) - 1) / math.sqrt(inputs)
-
-
 def stack_tensors(models: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """Stack models of one shape along a new first axis S."""
     return {name: torch.stack([model[name] for model in models]) for name in models[0]}
+
+
+def padded_shape(shape: EncoderShape) -> EncoderShape:
+    """Return the shape whose layers, each with its bias or its row of ones, have aligned widths."""
+    return replace(
+        shape,
+        inputs=aligned(shape.inputs + 1) - 1,
+        hidden=tuple(aligned(width + 1) - 1 for width in shape.hidden),
+        outputs=aligned(shape.outputs),
+    )
+
+
+def places_in(wide: EncoderShape, shape: EncoderShape) -> torch.Tensor:
+    """Return where an encoder's parameters stand among those of a wider one, shape (parameters,)."""
+    numbered = EncoderStack(wide, torch.arange(wide.parameters)[None])
+    found = []
+    for layer, (outputs, columns) in zip(numbered.layers, shape.matrices, strict=True):
+        rows = layer[0, :outputs]
+        found.append(torch.cat([rows[:, : columns - 1], rows[:, -1:]], dim=1))
+    if shape.linear_skip:
+        found.append(numbered.skip[0, : shape.outputs, : shape.inputs])
+    return torch.cat([part.flatten() for part in found])
+
+
+def aligned(width: int) -> int:
+    """Return the least multiple of `ALIGNED` that holds a width."""
+    return math.ceil(width / ALIGNED) * ALIGNED

@@ -1,21 +1,25 @@
-"""The engine: one stack of models, one epoch at a time, each step a fixed program on the device."""
+"""The training engine: epochs of a stack, each step a fixed program on the device.
+
+A step draws its cells (`sampling`), encodes them and takes gradients back (`backprop`), compares them
+(`losses`), and updates the weights.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypeVar
 
 import torch
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 
-from sharedim.training.backprop import EncoderPass, NormPass, PassBuffers
-from sharedim.training.cca import closer_shares
+from sharedim.training.backprop import EncoderPass, NormPass, PaddedNormPass, PassBuffers
 from sharedim.training.encoders import EncoderStack
 from sharedim.training.losses import infonce
-from sharedim.training.mean_norm import PaddedNormPass
-from sharedim.training.mle_dimension import likelihood_dimensions
 from sharedim.training.recipes import ContrastiveRecipe
 from sharedim.training.sampling import (
     DROPOUT_LEVELS,
@@ -31,9 +35,10 @@ logger = logging.getLogger(__name__)
 
 # Their plain functions: the classes import PyTorch's compiler, which doubles the start-up of a job.
 OPTIMISERS = {"adam": adam, "adamw": adamw}
-# Normaliser cells on which a model is looked at after each epoch.
-EVALUATED_CELLS = 2048
 ROUNDS_BEFORE_CAPTURE = 3
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def temperature_of(scale: torch.Tensor, recipe: ContrastiveRecipe) -> torch.Tensor:
@@ -54,6 +59,27 @@ def learning_rate_at(step: int, steps: int, recipe: ContrastiveRecipe) -> float:
         after = (step - recipe.warmup_steps) / max(1, steps - recipe.warmup_steps)
         share = (1 + math.cos(math.pi * after)) / 2
     return recipe.learning_rate * share
+
+
+def comparable(
+    f: torch.Tensor, g: torch.Tensor, mean_norms: list[torch.Tensor], similarity: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return representations, shape (S, n, d), whose inner products are the similarities.
+
+    What `sharedim.training.similarity.comparable` is for a single model after training.
+    """
+    if similarity == "cosine":
+        normalize = torch.nn.functional.normalize
+        return normalize(f, dim=2), normalize(g, dim=2)
+    if similarity == "inner_product":
+        return f / (mean_norms[0] * mean_norms[1])[:, None, None], g
+    if similarity == "euclidean":
+        f, g = (side / norm[:, None, None] for side, norm in zip((f, g), mean_norms, strict=True))
+    if similarity in EUCLIDEAN:
+        to_f, to_g = (-0.5 * side.square().sum(dim=2, keepdim=True) for side in (f, g))
+        one = torch.ones_like(to_f)
+        return torch.cat([f, to_f, one], 2), torch.cat([g, one, to_g], 2)
+    return f, g
 
 
 class StackEngine:
@@ -125,26 +151,6 @@ class StackEngine:
             self.kept = torch.ones(layers, dtype=torch.bool, device=self.device)
             self.kept_scale = DROPOUT_LEVELS / (DROPOUT_LEVELS - dropout_threshold(recipe))
         self.loss, self.temperature = new(models), new(models)
-
-    def _update(self) -> None:
-        """Take one step of the optimiser, with the weights that its authors give the moments."""
-        OPTIMISERS[self.recipe.optimiser](
-            [self.state.parameters],
-            [self.gradient],
-            [self.state.first_moment],
-            [self.state.second_moment],
-            [],
-            [self.updates],
-            fused=True,
-            capturable=self.device.type == "cuda",
-            amsgrad=False,
-            maximize=False,
-            beta1=0.9,
-            beta2=0.999,
-            eps=1e-8,
-            lr=self.learning_rate,
-            weight_decay=self.recipe.weight_decay,
-        )
 
     def run_epoch(self, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Train for one epoch, counted from 0.
@@ -223,8 +229,8 @@ class StackEngine:
         with torch.enable_grad():
             leaves = [leaf.detach().requires_grad_() for leaf in leaves]
             temperature = temperature_of(leaves[0], recipe)
-            first, second = self._comparable(*leaves[-2:], leaves[1:-2])
-            loss = infonce(first, second, temperature, recipe.loss)
+            f, g = comparable(*leaves[-2:], leaves[1:-2], recipe.similarity)
+            loss = infonce(f, g, temperature, recipe.loss)
             # The sum keeps every model's gradient its own: no term depends on two models.
             to_leaves = torch.autograd.grad(loss.sum(), leaves, materialize_grads=True)
 
@@ -242,75 +248,30 @@ class StackEngine:
         self.loss.copy_(loss.detach())
         self.temperature.copy_(temperature.detach())
 
-    def _comparable(
-        self, first: torch.Tensor, second: torch.Tensor, mean_norms: list[torch.Tensor]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return representations, shape (S, n, d), whose inner products are the similarities."""
-        similarity = self.recipe.similarity
-        if similarity == "cosine":
-            normalize = torch.nn.functional.normalize
-            return normalize(first, dim=2), normalize(second, dim=2)
-        if similarity == "inner_product":
-            return first / (mean_norms[0] * mean_norms[1])[:, None, None], second
-        if similarity == "euclidean":
-            first, second = (
-                side / norm[:, None, None]
-                for side, norm in zip((first, second), mean_norms, strict=True)
-            )
-        if similarity in EUCLIDEAN:
-            # As `sharedim.training.similarity.as_inner_products`.
-            sides = (first, second)
-            to_first, to_second = (-0.5 * side.square().sum(dim=2, keepdim=True) for side in sides)
-            one = torch.ones_like(to_first)
-            return torch.cat([first, to_first, one], 2), torch.cat([second, one, to_second], 2)
-        return first, second
+    def _update(self) -> None:
+        """Take one step of the optimiser, with the weights that its authors give the moments."""
+        OPTIMISERS[self.recipe.optimiser](
+            [self.state.parameters],
+            [self.gradient],
+            [self.state.first_moment],
+            [self.state.second_moment],
+            [],
+            [self.updates],
+            fused=True,
+            capturable=self.device.type == "cuda",
+            amsgrad=False,
+            maximize=False,
+            beta1=0.9,
+            beta2=0.999,
+            eps=1e-8,
+            lr=self.learning_rate,
+            weight_decay=self.recipe.weight_decay,
+        )
 
     @torch.no_grad()
-    def evaluate(self, *, dimensions: bool = False) -> dict[str, torch.Tensor]:
-        """Look at the models on normaliser cells, whose pairs they are never trained on.
-
-        Parameters
-        ----------
-        dimensions : bool
-            Whether to estimate intrinsic dimensions too, which takes longer than all the rest.
-
-        Returns
-        -------
-        dict of str to Tensor, shape (S,)
-            ``held_out_loss`` in nats, over batches as large as those of training where there are
-            cells enough; ``held_out_foscttm``, the share of other cells of the same batches that
-            are closer than the partner, ties counting half; ``alignment``, the mean squared
-            distance of partners at unit length (0 to 4; Wang and Isola, 2020); and for each
-            modality ``norm_mean`` and ``norm_spread``, the mean norm and the standard deviation of
-            norms divided by it, and ``id``, see
-            `sharedim.training.mle_dimension`; nan where not asked for.
-        """
-        seen, representations, units = {}, [], []
-        for name, norm_pass, cells in zip(
-            ("rna", "prot"), self.norm_passes, self.cells.normaliser, strict=True
-        ):
-            output = norm_pass.encode(cells[:, :EVALUATED_CELLS])
-            norms = output.norm(dim=2)
-            mean = seen[f"norm_mean_{name}"] = norms.mean(dim=1)
-            seen[f"norm_spread_{name}"] = norms.std(dim=1, correction=0) / mean
-            missing = torch.full_like(mean, torch.nan)
-            seen[f"id_{name}"] = likelihood_dimensions(output) if dimensions else missing
-            representations.append(output)
-            units.append(torch.nn.functional.normalize(output, dim=2))
-        seen["alignment"] = (units[0] - units[1]).square().sum(dim=2).mean(dim=1)
-
-        norm_means = [seen["norm_mean_rna"], seen["norm_mean_prot"]]
-        first, second = self._comparable(*representations, norm_means)
-        temperature = temperature_of(self.state.parameters[:, -1], self.recipe)
-        size = min(self.batch_size, first.shape[1])
-        losses, closer = [], []
-        for start in range(0, first.shape[1] - size + 1, size):
-            batch = [side[:, start : start + size] for side in (first, second)]
-            losses.append(infonce(*batch, temperature, self.recipe.loss))
-            closer.append(closer_shares(batch[0] @ batch[1].mT))
-        seen["held_out_loss"] = torch.stack(losses).mean(dim=0)
-        seen["held_out_foscttm"] = torch.stack(closer).mean(dim=0).to(first.dtype)
-        return seen
+    def encode(self, cells: tuple[torch.Tensor, torch.Tensor]) -> list[torch.Tensor]:
+        """Encode cells of both modalities, each of shape (S, n, features + 1), to shape (S, n, d)."""
+        return [one.encode(side) for one, side in zip(self.norm_passes, cells, strict=True)]
 
     def _capture(self) -> Callable[[], None] | None:
         """Return the step as a CUDA graph, which spares launching its kernels one by one.
@@ -353,3 +314,55 @@ def _select(cells: torch.Tensor, rows: torch.Tensor, into: torch.Tensor) -> None
     torch.index_select(
         cells.flatten(0, 1), 0, (rows + offsets).flatten(), out=into.view(-1, into.shape[2])
     )
+
+
+class ThreadedEngine:
+    """Engines that each train a part of a stack in a thread of their own.
+
+    Products as small as these gain more from a thread per model than from threads within. Takes
+    what `StackEngine` takes and does what that does, in as many parts as PyTorch has threads; on a
+    GPU in one.
+    """
+
+    def __init__(
+        self, cells: StackCells, state: StackState, shape: PairShape, recipe: ContrastiveRecipe
+    ) -> None:
+        models = len(state.seeds)
+        on_cpu = state.parameters.device.type == "cpu"
+        parts = min(torch.get_num_threads(), models) if on_cpu else 1
+        borders = [models * part // parts for part in range(parts + 1)]
+        self.parts = [
+            StackEngine(cells.take(own), state.take(own), shape, recipe)
+            for own in map(slice, borders[:-1], borders[1:])
+        ]
+        self.batches = self.parts[0].batches
+
+    def run_epoch(self, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Train for one epoch; see `StackEngine.run_epoch`."""
+        trained = in_threads(lambda part: part.run_epoch(epoch), self.parts)
+        losses, temperatures = zip(*trained, strict=True)
+        return torch.cat(losses, dim=1), torch.cat(temperatures, dim=1)
+
+    def evaluate(
+        self, measure: Callable[[StackEngine], dict[str, torch.Tensor]]
+    ) -> dict[str, torch.Tensor]:
+        """Measure the models of every part, and return what was measured of all, shape (S,) each."""
+        found = in_threads(measure, self.parts)
+        return {name: torch.cat([part[name] for part in found]) for name in found[0]}
+
+
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Do the same to every item, in as many threads as PyTorch has, each with one for itself."""
+    items, threads = list(items), torch.get_num_threads()
+    if len(items) == 1 or threads == 1:
+        return [work(item) for item in items]
+    torch.set_num_threads(1)
+    try:
+        return list(_thread_pool(min(threads, len(items))).map(work, items))
+    finally:
+        torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _thread_pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads)

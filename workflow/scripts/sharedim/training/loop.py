@@ -1,57 +1,37 @@
-"""Contrastive training of many seeds: stacks of models, epoch by epoch, each model until it is done."""
+"""Training loop: many seeds as stacks of models, epoch by epoch, each model until it is done."""
 
 from __future__ import annotations
 
 import gc
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 
-from sharedim.errors import InputError
 from sharedim.training.backprop import NormPass
-from sharedim.training.devices import (
-    choose_device,
-    choose_precision,
-    memory_of_model,
-    models_per_stack,
-)
-from sharedim.training.engine import temperature_of
+from sharedim.training.devices import choose_device, choose_precision
+from sharedim.training.engine import ThreadedEngine, temperature_of
 from sharedim.training.history import HISTORY
+from sharedim.training.initialisation import initial_models
 from sharedim.training.monitoring import (
-    begin,
+    evaluate_epoch,
     kept_parameters,
-    look_at,
-    name_failures,
+    log_failures,
     record_epoch,
-    stopping,
+    start_from_best_temperature,
+    stopped_early,
 )
 from sharedim.training.recipes import ContrastiveRecipe
 from sharedim.training.similarity import UNNORMALISED
 from sharedim.training.splits import Split, split_cells
-from sharedim.training.state import PairShape, StackCells, StackState, initial_models
-from sharedim.training.threaded_engine import SharedEngine
-
-logger = logging.getLogger(__name__)
-
-
-class StateKeeper(Protocol):
-    """Where stacks in training are kept, so that an interrupted one goes on."""
-
-    def unfinished(self) -> list[dict[str, np.ndarray]]:
-        """Return the stacks that were kept and not discarded, as `StackState.as_arrays` gave them."""
-
-    def offer(self, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
-        """Keep a stack if it is time to."""
-
-    def keep(self, arrays: dict[str, np.ndarray]) -> None:
-        """Keep a stack in place of what was kept of it before."""
-
-    def discard(self, seeds: list[int]) -> None:
-        """Forget the stack that has these seeds."""
+from sharedim.training.stack_size import (
+    memory_of_model,
+    models_per_stack,
+    smaller_size,
+    stacks_to_train,
+)
+from sharedim.training.state import PairShape, StackCells, StackState, StateKeeper
 
 
 @dataclass(frozen=True)
@@ -80,6 +60,49 @@ class Progress:
     epochs: int
     loss: float
     temperature: float
+
+    @classmethod
+    def of(cls, state: StackState, done: int, models: int) -> Progress:
+        """Return the progress of a block of so many models, some done, with a stack in training."""
+        epochs = state.history.shape[1]
+        loss, temperature = state.history[:2, state.epoch - 1].nanmean(dim=1).tolist()
+        share = (done + len(state.seeds) * state.epoch / epochs) / models
+        counts = (done, models, share, len(state.seeds), state.epoch, epochs)
+        return cls(*counts, loss=loss, temperature=temperature)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all stacks of a block have in common; see `train_seeds`."""
+
+    rna: np.ndarray
+    prot: np.ndarray
+    shape: PairShape
+    recipe: ContrastiveRecipe
+    device: torch.device
+    test_cells: np.ndarray | None = None
+    hold_out: bool = True
+
+    def split_of(self, seed: int) -> Split:
+        """Return which cells of a seed train, normalise and test."""
+        fraction = self.recipe.validation_share
+        return split_cells(len(self.rna), seed, self.test_cells, fraction, hold_out=self.hold_out)
+
+    def prepare(self, stack: list[int] | StackState) -> tuple[StackCells, StackState]:
+        """Gather the cells of a stack, and its untrained models unless it is one that goes on."""
+        started = isinstance(stack, StackState)
+        seeds = stack.seeds if started else stack
+        splits = [self.split_of(seed) for seed in seeds]
+        partners = None
+        if self.recipe.shuffle_pairs:
+            partners = [split.shuffled(seed) for split, seed in zip(splits, seeds, strict=True)]
+        cells = StackCells.gather(self.rna, self.prot, splits, self.device, partners)
+        if started:
+            # A copy: training changes it in place, and it may have to start from here once more.
+            return cells, stack.take(list(range(len(seeds))))
+        models = initial_models(seeds, self.shape, cells, self.recipe)
+        epochs = epochs_of(self.recipe, len(splits[0].train))
+        return cells, StackState.start(seeds, *models, epochs, self.recipe)
 
 
 def train_seeds(
@@ -141,26 +164,17 @@ def train_seeds(
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision(choose_precision())
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
-
-    def split_of(seed: int) -> Split:
-        share = recipe.validation_share
-        return split_cells(len(rna), seed, test_cells, share, hold_out=hold_out)
-
-    size = models_per_stack(device, memory_of_model(shape, split_of(0), recipe))
-    waiting = stacks_to_train(seeds, size, keeper, device)
-    done = set()
+    task = Task(rna, prot, shape, recipe, device, test_cells, hold_out)
+    size = models_per_stack(device, memory_of_model(shape, task.split_of(0), recipe))
+    waiting, done = stacks_to_train(seeds, size, keeper, device), set()
 
     def report(state: StackState) -> None:
-        epochs = state.history.shape[1]
-        seen = state.history[:2, state.epoch - 1].nanmean(dim=1)
-        share = (len(done) + len(state.seeds) * state.epoch / epochs) / len(seeds)
-        counts = (len(done), len(seeds), share, len(state.seeds), state.epoch, epochs)
-        observe(Progress(*counts, loss=float(seen[0]), temperature=float(seen[1])))
+        observe(Progress.of(state, len(done), len(seeds)))
 
     while waiting:
         stack = waiting.pop(0)
         try:
-            cells, state = prepare_stack(stack, rna, prot, shape, recipe, device, split_of)
+            cells, state = task.prepare(stack)
             for seed, tensors in train_stack(
                 cells,
                 state,
@@ -182,67 +196,6 @@ def train_seeds(
         torch.cuda.empty_cache()
         left = [seed for seed in seeds if seed not in done]
         waiting = stacks_to_train(left, size, keeper, device)
-
-
-def stacks_to_train(
-    seeds: list[int], size: int, keeper: StateKeeper | None, device: torch.device
-) -> list[list[int] | StackState]:
-    """Divide seeds into stacks: first those that were interrupted, then the others in even parts.
-
-    The first part is never smaller than the next, so that the parts stay the same when the first
-    is finished and the rest are divided again.
-    """
-    stacks, rest = [], list(seeds)
-    for arrays in keeper.unfinished() if keeper else []:
-        state = StackState.from_arrays(arrays, device)
-        wanted = [model for model, seed in enumerate(state.seeds) if seed in rest]
-        for part in even_parts(wanted, size):
-            stacks.append(state.take(part))
-            logger.info("seeds %s go on after epoch %d", stacks[-1].seeds, state.epoch)
-        rest = [seed for seed in rest if seed not in state.seeds]
-    return stacks + even_parts(rest, size)
-
-
-def even_parts(items: list[int], size: int) -> list[list[int]]:
-    """Divide a list into as few parts of at most a size as there can be, each as long as the next."""
-    parts = -(-len(items) // size)
-    return [part.tolist() for part in np.array_split(items, parts)] if items else []
-
-
-def smaller_size(stack: list[int] | StackState, error: Exception) -> int:
-    """Return how many models to train at once where a stack was too many for the GPU's memory."""
-    models = len(stack.seeds if isinstance(stack, StackState) else stack)
-    if models == 1:
-        raise InputError(
-            "the GPU's memory cannot hold even one model; free it, or set SHAREDIM_DEVICE=cpu"
-        ) from error
-    logger.warning("out of GPU memory with %d models at once: trying half as many", models)
-    return (models + 1) // 2
-
-
-def prepare_stack(
-    stack: list[int] | StackState,
-    rna: np.ndarray,
-    prot: np.ndarray,
-    shape: PairShape,
-    recipe: ContrastiveRecipe,
-    device: torch.device,
-    split_of: Callable[[int], Split],
-) -> tuple[StackCells, StackState]:
-    """Gather the cells of a stack, and its untrained models unless it is one that goes on."""
-    started = isinstance(stack, StackState)
-    seeds = stack.seeds if started else stack
-    splits = [split_of(seed) for seed in seeds]
-    partners = None
-    if recipe.shuffle_pairs:
-        partners = [split.shuffled(seed) for split, seed in zip(splits, seeds, strict=True)]
-    cells = StackCells.gather(rna, prot, splits, device, partners)
-    if started:
-        # A copy: training changes it in place, and it may have to start from here once more.
-        return cells, stack.take(list(range(len(seeds))))
-    models = initial_models(seeds, shape, cells, recipe)
-    epochs = epochs_of(recipe, len(splits[0].train))
-    return cells, StackState.start(seeds, *models, epochs, recipe)
 
 
 def epochs_of(recipe: ContrastiveRecipe, train_cells: int) -> int:
@@ -269,35 +222,29 @@ def train_stack(
     tensors : dict of str to ndarray
         As `model_tensors` describes.
     """
-    engine = SharedEngine(cells, state, shape, recipe)
-    epochs, train_cells = state.history.shape[1], cells.train[0].shape[1]
+    engine = ThreadedEngine(cells, state, shape, recipe)
+    epochs = state.history.shape[1]
     if state.epoch == 0:
-        state = begin(engine, state, recipe)
+        state = start_from_best_temperature(engine, state, recipe)
     while state.epoch < epochs:
         losses, temperatures = engine.run_epoch(state.epoch)
-        asked = dimension_every > 0 and (state.epoch + 1) % dimension_every == 0
-        seen = look_at(engine, state, recipe, train_cells, dimensions=asked)
-        state = record_epoch(state, losses, temperatures, seen)
+        dimensions = dimension_every > 0 and (state.epoch + 1) % dimension_every == 0
+        evaluation = evaluate_epoch(engine, state, recipe, dimensions=dimensions)
+        state = record_epoch(state, losses, temperatures, evaluation)
         if observe:
             observe(state)
-        leaving = name_failures(state, losses, cells, shape, recipe)
+        leaving = log_failures(engine, state, losses, shape, recipe)
         if state.epoch < epochs:
-            leaving |= stopping(state, recipe, train_cells)
+            leaving |= stopped_early(engine, state, recipe)
         if leaving:
+            # Its buffers are freed before the models that leave are copied.
             engine = None
-            yield from model_tensors(
-                cells.take(sorted(leaving)), state.take(sorted(leaving)), shape, recipe
-            )
-            before = state.seeds
-            stay = [model for model in range(len(before)) if model not in leaving]
-            cells, state = cells.take(stay), state.take(stay)
-            if keeper and stay:
-                keeper.keep(state.as_arrays())
-            if keeper:
-                keeper.discard(before)
-            if not stay:
+            gone = sorted(leaving)
+            yield from model_tensors(cells.take(gone), state.take(gone), shape, recipe)
+            cells, state = without(gone, cells, state, keeper)
+            if not state.seeds:
                 return
-            engine = SharedEngine(cells, state, shape, recipe)
+            engine = ThreadedEngine(cells, state, shape, recipe)
         elif keeper and state.epoch < epochs:
             keeper.offer(state.as_arrays)
     engine = None
@@ -306,6 +253,19 @@ def train_stack(
     yield from model_tensors(cells, state, shape, recipe)
     if keeper:
         keeper.discard(state.seeds)
+
+
+def without(
+    gone: list[int], cells: StackCells, state: StackState, keeper: StateKeeper | None
+) -> tuple[StackCells, StackState]:
+    """Return a stack without the models that left, which alone is kept from now on."""
+    stay = [model for model in range(len(state.seeds)) if model not in gone]
+    smaller = state.take(stay)
+    if keeper and stay:
+        keeper.keep(smaller.as_arrays())
+    if keeper:
+        keeper.discard(state.seeds)
+    return cells.take(stay), smaller
 
 
 def model_tensors(
@@ -319,7 +279,7 @@ def model_tensors(
     tensors : dict of str to ndarray
         ``rna.<layer>.weight`` and so on, ``mean_norm.rna`` and ``mean_norm.prot`` over the
         normaliser cells (1 where the similarity is of what the encoders give), the ``temperature``, and ``history.<quantity>`` for each of
-        `quantities.HISTORY`, shape (epochs,), missing (nan) after the last epoch trained, with
+        `sharedim.training.history.HISTORY`, shape (epochs,), missing (nan) after the last epoch trained, with
         ``history.chance_loss`` beside, the loss of a model that tells nothing apart. Those of
         the best epoch where the recipe stops early; nothing but nan for a model that failed.
     """

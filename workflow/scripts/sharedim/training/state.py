@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from sharedim.training.cca import LinearStart, confirmed_cca
-from sharedim.training.encoders import EncoderShape, EncoderStack, initial_encoder, stack_tensors
+from sharedim.training.encoders import EncoderShape, EncoderStack
 from sharedim.training.history import HISTORY
 from sharedim.training.recipes import ContrastiveRecipe
 from sharedim.training.splits import Split
@@ -201,45 +202,17 @@ class StackState:
         }
 
 
-def initial_models(
-    seeds: list[int], shape: PairShape, cells: StackCells, recipe: ContrastiveRecipe
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw the untrained models, each from its own seed's generator, or start them from CCA.
+class StateKeeper(Protocol):
+    """Where stacks in training are kept, so that an interrupted one goes on."""
 
-    Returns
-    -------
-    parameters : Tensor, shape (S, shape.parameters)
-        On the device of the cells, s being 0.
-    input_noise : Tensor, shape (S, 2)
-        As `StackState` has it.
-    """
-    sides, noise = ([], []), torch.zeros(len(seeds), 2)
-    for model, seed in enumerate(seeds):
-        generator = torch.Generator().manual_seed(seed)
-        pair = [initial_encoder(side, generator) for side in (shape.rna, shape.prot)]
-        if recipe.start == "cca":
-            x, y = (side[model, :, :-1].cpu().double().numpy() for side in cells.train)
-            linear = confirmed_cca(x, y, shape.rna.outputs)
-            _start_from(linear, pair, recipe)
-            if recipe.input_noise:
-                variances = np.array([side.var(axis=0).mean() for side in (x, y)])
-                noise[model] = torch.from_numpy(np.sqrt(linear.ridge * variances))
-        for side, tensors in zip(sides, pair, strict=True):
-            side.append(tensors)
-    stacks = [EncoderStack.from_tensors(stack_tensors(side)).parameters for side in sides]
-    scale = torch.zeros(len(seeds), 1)
-    like = cells.train[0]
-    return torch.cat([*stacks, scale], dim=1).to(like.device, like.dtype), noise.to(like)
+    def unfinished(self) -> list[dict[str, np.ndarray]]:
+        """Return the stacks that were kept and not discarded, as `StackState.as_arrays` gave them."""
 
+    def offer(self, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
+        """Keep a stack if it is time to."""
 
-def _start_from(
-    linear: LinearStart, pair: list[dict[str, torch.Tensor]], recipe: ContrastiveRecipe
-) -> None:
-    """Make the linear part of both encoders what is given, and the rest of their output 0."""
-    last = f"{recipe.hidden_layers}."
-    into = "skip.weight" if recipe.linear_skip else f"{last}weight"
-    given = (linear.x_weight, linear.x_bias), (linear.y_weight, linear.y_bias)
-    for tensors, (weight, bias) in zip(pair, given, strict=True):
-        tensors[f"{last}weight"].zero_()
-        tensors[into].copy_(torch.from_numpy(weight))
-        tensors[f"{last}bias"].copy_(torch.from_numpy(bias))
+    def keep(self, arrays: dict[str, np.ndarray]) -> None:
+        """Keep a stack in place of what was kept of it before."""
+
+    def discard(self, seeds: list[int]) -> None:
+        """Forget the stack that has these seeds."""

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sharedim.training import mean_norm
-from sharedim.training.backprop import NormPass
+from sharedim.training import backprop
+from sharedim.training.backprop import NormPass, PaddedNormPass
 from sharedim.training.encoders import EncoderShape, EncoderStack
 
 SHAPES = (
@@ -25,10 +25,10 @@ def stack_and_cells(shape, cells):
 @pytest.mark.parametrize("cells", [1, 512, 401])
 @pytest.mark.parametrize("part_cells", [1000, 100])
 def test_padding_changes_nothing(monkeypatch, shape, cells, part_cells):
-    monkeypatch.setattr(mean_norm, "PART_CELLS", part_cells)
+    monkeypatch.setattr(backprop, "PART_CELLS", part_cells)
     encoders, features = stack_and_cells(shape, cells)
     plain = NormPass(encoders, cells)
-    padded = mean_norm.PaddedNormPass(encoders, cells, fixed=False)
+    padded = PaddedNormPass(encoders, cells, fixed=False)
     for _ in range(2):
         expected = plain.mean_with_gradient(features)
         torch.testing.assert_close(padded.mean_with_gradient(features), expected)
@@ -41,14 +41,14 @@ def test_padding_changes_nothing(monkeypatch, shape, cells, part_cells):
 
 def test_fixed_cells_are_copied_once():
     encoders, features = stack_and_cells(SHAPES[0], 50)
-    padded = mean_norm.PaddedNormPass(encoders, 50, fixed=True)
+    padded = PaddedNormPass(encoders, 50, fixed=True)
     expected = padded.mean_with_gradient(features)
     assert torch.equal(padded.mean_with_gradient(features * torch.nan), expected)
 
 
 def test_rows_start_at_multiples_of_16_bytes():
     encoders, _ = stack_and_cells(SHAPES[0], 50)
-    padded = mean_norm.PaddedNormPass(
+    padded = PaddedNormPass(
         EncoderStack(encoders.shape, encoders.parameters.float()), 50, fixed=True
     )
     tensors = [
@@ -64,6 +64,6 @@ def test_rows_start_at_multiples_of_16_bytes():
 def test_a_constant_encoder_of_norm_zero_has_no_gradient():
     encoders, features = stack_and_cells(SHAPES[0], 50)
     encoders.parameters.zero_()
-    padded = mean_norm.PaddedNormPass(encoders, 50, fixed=True)
+    padded = PaddedNormPass(encoders, 50, fixed=True)
     assert padded.mean_with_gradient(features).tolist() == [0, 0, 0]
     assert torch.all(padded.gradient.parameters == 0)

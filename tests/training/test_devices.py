@@ -13,12 +13,12 @@ import torch
 from places import REPOSITORY
 
 from sharedim.errors import InputError
-from sharedim.training import devices, gpu_slots
+from sharedim.training import devices
 
 HOLD = """
 import sys
 from pathlib import Path
-from sharedim.training.gpu_slots import hold_slot
+from sharedim.training.devices import hold_slot
 folder, *names = sys.argv[1:]
 print(hold_slot(tuple(names), Path(folder)), flush=True)
 sys.stdin.read()
@@ -79,9 +79,9 @@ def three_gpus(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "get_device_properties", of_device)
     monkeypatch.setattr(devices, "slots_folder", lambda: tmp_path / "slots")
     monkeypatch.delenv("SHAREDIM_DEVICE", raising=False)
-    gpu_slots.hold_slot.cache_clear()
+    devices.hold_slot.cache_clear()
     yield
-    gpu_slots.hold_slot.cache_clear()
+    devices.hold_slot.cache_clear()
 
 
 def test_training_takes_a_device_that_is_free(three_gpus, hold):

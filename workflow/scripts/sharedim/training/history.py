@@ -1,4 +1,4 @@
-"""What is recorded of every model along training."""
+"""Quantities that are recorded of every model along training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intrinsic dimension by maximum likelihood, with PyTorch alone: for models in training."""
+"""Maximum-likelihood intrinsic dimension in PyTorch, for models in training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What chance decides while a stack trains: each model's own draws, made anew for every epoch.
+"""Random draws of an epoch: order of the cells, normaliser cells, dropout and noise.
 
 They depend on the seed and the epoch alone, so that a model is the same in any company and training
 goes on after an interruption as if there had been none.

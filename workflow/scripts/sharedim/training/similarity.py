@@ -1,4 +1,4 @@
-"""What similarity is made of: lengths of representations, and distances as inner products."""
+"""Similarity of representations: at which length, and distances as inner products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cells train, which estimate the norm, and which are held out."""
+"""Splits of the cells for a seed: training, normaliser and test cells."""
 
 from __future__ import annotations
 

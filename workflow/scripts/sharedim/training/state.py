@@ -1,4 +1,4 @@
-"""A stack of models in training: what each sees of the cells, and all that training changes."""
+"""State of a stack in training: its cells, shapes, weights, optimiser and history."""
 
 from __future__ import annotations
 

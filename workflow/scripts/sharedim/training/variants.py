@@ -1,4 +1,4 @@
-"""Recipes that a person varies: a recipe's name, and the fields that differ from it."""
+"""Variants of recipes: the name of a recipe, and the fields that differ from it."""
 
 from __future__ import annotations
 

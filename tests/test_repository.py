@@ -180,8 +180,8 @@ def test_defaults_of_reading_splitting_and_features_agree():
 
     from sharedim import configuration
     from sharedim.io.paired import read_paired_cells
+    from sharedim.preprocessing.holdout import fixed_test_cells
     from sharedim.preprocessing.pipeline import PAPER
-    from sharedim.preprocessing.test_cells import fixed_test_cells
 
     said = {k: entry.get("default") for k, entry in SCHEMA["properties"].items()}
     for function, names in (

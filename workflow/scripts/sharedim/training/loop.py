@@ -81,6 +81,13 @@ class Progress:
     loss: float
     temperature: float
 
+    def __str__(self) -> str:
+        return (
+            f"{self.models_done} of {self.models} models done, {self.stack} at epoch "
+            f"{self.epoch} of {self.epochs}, loss {self.loss:.3f}, "
+            f"temperature {self.temperature:.3f}"
+        )
+
 
 def train_seeds(
     rna: np.ndarray,

@@ -83,6 +83,7 @@ LIBRARY = {
         "io/paired.py",
         "io/precomputed_files.py",
         "io/precomputed_pairs.py",
+        "io/protein_values.py",
         "io/readers.py",
         "io/seurat.py",
         "io/unpaired.py",

@@ -15,7 +15,8 @@ from sharedim.embedding.reference import OTHER
 from sharedim.embedding.soft_matching import Answers
 from sharedim.evaluation.retrieval import search
 from sharedim.io.modalities import IN_WORDS
-from sharedim.preprocessing.projection import AS_GIVEN, FEATURE_WORDS
+from sharedim.io.protein_values import AS_GIVEN
+from sharedim.preprocessing.projection import FEATURE_WORDS
 from sharedim.training.similarity import as_inner_products
 
 if TYPE_CHECKING:

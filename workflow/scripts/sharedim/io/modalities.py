@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -214,6 +214,32 @@ def refuse_duplicated_names(file: CellFile, modalities: dict[str, Modality]) -> 
                 f"{file.where}: {place} holds {len(duplicated):,} duplicated cell names (such as "
                 f"'{duplicated[0]}'); every cell needs a name of its own"
             )
+
+
+def modalities_of(
+    file: CellFile, names: Mapping[str, str], counts_layer: str | None
+) -> tuple[dict[str, Modality], list[str]]:
+    """Return the modalities of a file by kind, without features of another kind, and notes on these.
+
+    Parameters
+    ----------
+    file : CellFile
+        An opened file.
+    names : dict of str to str
+        The names of its modalities, by the kinds ``"rna"`` and ``"prot"``.
+    counts_layer : str or None
+        Layer with raw counts that the user named.
+
+    Raises
+    ------
+    InputError
+        If cell names repeat, no modality has the layer, or all features of one are of another kind.
+    """
+    notes: list[str] = []
+    found = {kind: only_its_kind(file, name, kind, notes) for kind, name in names.items()}
+    refuse_duplicated_names(file, found)
+    require_layer(file, found.values(), counts_layer)
+    return found, notes
 
 
 def cell_columns(tables: Iterable[pd.DataFrame], cells: pd.Index) -> pd.DataFrame:

@@ -47,14 +47,15 @@ FEATURE_TYPE_COLUMNS = ("feature_types", "feature_type", "modality")
 PROTEIN_TABLES = ("protein_expression", "protein_counts", "proteins", "protein", "adt")
 
 
-def open_cells(source: str | Path | list[str]) -> CellFile:
+def open_cells(source: str | Path | list[str] | CellFile) -> CellFile:
     """Open a file with cells, recognising its format by what is in it.
 
     Parameters
     ----------
-    source : path-like or list of path-like
+    source : path-like, list of path-like or CellFile
         A file, a 10x matrix folder, or two .h5ad files of which the first holds RNA and the second
-        protein. Or features: a .npz file, or two .npy or .parquet files.
+        protein. Or features: a .npz file, or two .npy or .parquet files. A file that is open
+        already is returned.
 
     Returns
     -------
@@ -66,6 +67,8 @@ def open_cells(source: str | Path | list[str]) -> CellFile:
     InputError
         If the path does not exist, cannot be read, or is of no known format.
     """
+    if isinstance(source, CellFile):
+        return source
     if isinstance(source, list | tuple):
         if len(source) == 1:
             return open_cells(source[0])

@@ -7,8 +7,9 @@ from hashlib import blake2b
 import numpy as np
 from anndata import AnnData
 
+from sharedim.io.protein_values import AS_GIVEN
 from sharedim.preprocessing.options import FeatureOptions, Features
-from sharedim.preprocessing.projection import AS_GIVEN, Projection
+from sharedim.preprocessing.projection import Projection
 
 SCALINGS = {
     "none": "taken as they are",

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from sharedim.evaluation.recommendation import MATCHING, answer_of
+from sharedim.evaluation.recommendation import MATCHING, answer_of, refined_dims
 from sharedim.evaluation.saturation import saturation_table
 from sharedim.vocabulary import FOR_CELLS, words_of
 
@@ -219,3 +220,34 @@ def test_sentences_on_features_name_their_modalities():
     of_cells = answer(overfitted, above_chance, table("cca", LINEAR, LINEAR))
     assert "matching (RNA to protein) falls short" in of_cells["rule"]
     assert "hold up on cells left out" in of_cells["sentence"]
+
+
+def grid_answer(value, k_hat=None, status="saturated"):
+    return {"recommended_d": {"value": value, "status": status}, "k_hat": {"value": k_hat}}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (grid_answer(4), [3, 5, 6, 7]),
+        # The nearest to the elbow; k-hat + 1 before them.
+        (grid_answer(8), [6, 7, 9, 10]),
+        (grid_answer(8, k_hat=4), [5, 6, 7, 9]),
+        (grid_answer(8, k_hat=11), [6, 7, 9, 12]),
+        # What is in the grid already is not trained twice.
+        (grid_answer(8, k_hat=7), [6, 7, 9, 10]),
+        (grid_answer(1), []),
+        (grid_answer(2), [3]),
+        (grid_answer(16), [12, 13, 14, 15]),
+        (grid_answer(16, status="not_saturated"), [20, 24, 28, 32]),
+        (grid_answer(None, status="nothing_shared"), []),
+    ],
+)
+def test_the_grid_is_refined_around_the_elbow(found, expected):
+    assert refined_dims(found, DIMS) == expected
+
+
+def test_refined_dimensions_stay_within_what_can_be_trained():
+    assert refined_dims(grid_answer(50, status="not_saturated"), [10, 50]) == []
+    assert refined_dims(grid_answer(48, status="not_saturated"), [10, 48]) == [49, 50]
+    assert refined_dims(grid_answer(50, k_hat=50), [49, 50]) == []

@@ -146,7 +146,6 @@ rule check_cells:
             "preprocessing/holdout.py",
             "preprocessing/options.py",
             "preprocessing/precomputed.py",
-            "preprocessing/precomputed_notes.py",
             "preprocessing/projection.py",
             "preprocessing/protein_transforms.py",
             "preprocessing/summary.py",

@@ -1,4 +1,4 @@
-"""The headline of a dataset: how many shared dimensions, which d to use, and how sure that is."""
+"""Recommended output dimension of a dataset: the answer with its warnings, and a refined grid."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ MINIMUM_SEEDS = 3
 NEGLIGIBLE = 0.2
 # Of the models that failed, a warning names so many.
 NAMED_FAILURES = 5
+# The largest output dimension that a grid is refined by.
+LARGEST_DIM = 50
+# Dimensions that a grid is refined by; each costs as much as one of the grid.
+MOST_REFINED = 4
 
 
 @dataclass(frozen=True)
@@ -313,3 +317,41 @@ def _warnings_of_seeds(seeds: int) -> list[str]:
         f"{seeds} seed{'s' if seeds > 1 else ''} cannot tell how sure this is: use at least "
         f"{MINIMUM_SEEDS}."
     ]
+
+
+def refined_dims(answer: dict, dims: list[int]) -> list[int]:
+    """Choose output dimensions beside the grid that locate more exactly where matching saturates.
+
+    Those between the neighbours of the recommended d in the grid, the nearest to it first, with
+    k-hat + 1 before them; where matching does not saturate within the grid, up to twice its
+    last dimension.
+
+    Parameters
+    ----------
+    answer : dict
+        Of the grid, as `answer_of` gives it.
+    dims : list of int
+        The grid, in increasing order.
+
+    Returns
+    -------
+    list of int
+        At most `MOST_REFINED`, in increasing order, none of the grid; none at all where nothing shared was
+        found.
+    """
+    elbow = answer["recommended_d"]["value"]
+    if elbow is None:
+        return []
+    place = dims.index(elbow)
+    low = dims[place - 1] if place else 0
+    high = dims[place + 1] if place + 1 < len(dims) else elbow + 1
+    wanted = sorted(range(low + 1, high), key=lambda d: (abs(d - elbow), d))
+    if answer["recommended_d"]["status"] == "not_saturated":
+        beyond = np.linspace(dims[-1], min(2 * dims[-1], LARGEST_DIM), MOST_REFINED + 1)[1:]
+        wanted = [int(d) for d in np.unique(beyond.round())]
+    k_hat = answer["k_hat"]["value"]
+    if k_hat is not None and k_hat + 1 <= LARGEST_DIM:
+        # One coordinate more than is shared is all that unit lengths need.
+        wanted.insert(0, k_hat + 1)
+    new = [d for d in dict.fromkeys(wanted) if d not in dims]
+    return sorted(new[:MOST_REFINED])

@@ -9,7 +9,7 @@ import numpy as np
 from sharedim.io.modalities import FEATURES, PROTEIN, RNA
 from sharedim.io.validation import SMALLEST_BATCH, batch_notes, check_batches, label_notes
 from sharedim.preprocessing.holdout import fixed_test_cells
-from sharedim.preprocessing.precomputed_notes import feature_notes, refuse_options
+from sharedim.preprocessing.precomputed import feature_notes, refuse_options
 from sharedim.training.splits import TRAIN_CELLS, split_cells
 from sharedim.vocabulary import words_of
 

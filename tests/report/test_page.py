@@ -25,9 +25,9 @@ from made_up_results import (
     written_and_read,
 )
 
-from sharedim.report.alt_text import alternatives
+from sharedim.report.alt_text import alt_texts
 from sharedim.report.attachments import PACKED_LIMIT, of_table
-from sharedim.report.figures.catalogue import PICTURES
+from sharedim.report.figures.registry import FIGURES
 from sharedim.report.index import render_index
 from sharedim.report.methods_text import LOSSES, REFERENCES, SIMILARITIES, methods_of
 from sharedim.report.page import downloads, render_report
@@ -35,7 +35,7 @@ from sharedim.report.reservations import reasons_of, verdict
 from sharedim.report.tables import score_tables, transferred_types
 from sharedim.training.recipes import ContrastiveRecipe
 
-SVGS = dict.fromkeys(PICTURES, b"<svg></svg>")
+SVGS = dict.fromkeys(FIGURES, b"<svg></svg>")
 
 
 def render(results=None):
@@ -79,11 +79,11 @@ def test_text_from_outside_is_escaped():
     assert "<c>" not in page
 
 
-def test_pictures_say_what_is_seen_in_them():
+def test_figures_have_alternative_texts():
     page, results, _ = render()
     told = [unescape(text) for text in re.findall(r'<img [^>]*alt="([^"]*)"', page)]
-    assert sorted(told) == sorted(alternatives(results).values())
-    texts = alternatives(results)
+    assert sorted(told) == sorted(alt_texts(results).values())
+    texts = alt_texts(results)
     scores = results.scores.query("metric == 'match_top0.5pct_rna_to_prot' and split == 'test'")
     best = scores.query("recipe == 'cca' and dim == 4")["value"].mean()
     assert f"to {best:.3f} at d = 4, its best" in texts["saturation"]
@@ -305,7 +305,7 @@ def test_thirty_thousand_cells_fit_into_the_page():
     large = replace(results, embedding=made_up_embedding(cells=30_000))
     found = {file.name: file for file in downloads(large, made_up_records(results))}
     assert found["embedding.tsv.gz"].uri is not None
-    # With less than 3 MB of pictures (the embedding is rasterised) this is far below 15 MB.
+    # With less than 3 MB of figures (the embedding is rasterised) this is far below 15 MB.
     assert sum(len(file.uri) for file in found.values() if file.uri) < 9e6
 
 

@@ -33,7 +33,7 @@ class Results:
     prediction : DataFrame
         Protein predicted from RNA: ``protein``, ``method``, ``seed``, ``correlation``, ``coverage``.
     embedding : DataFrame
-        One row a cell and modality; see `sharedim.report.figures.cells`.
+        One row a cell and modality; see `sharedim.report.figures.embedding`.
     """
 
     answer: dict

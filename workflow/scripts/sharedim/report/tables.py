@@ -9,7 +9,7 @@ import pandas as pd
 from sharedim.evaluation.label_transfer import type_table
 from sharedim.report.figures.curves import saturation_panels
 from sharedim.report.figures.dimension import ESTIMATORS
-from sharedim.report.figures.pairs import METHOD_NAMES, mean_prediction
+from sharedim.report.figures.prediction import METHOD_NAMES, mean_prediction
 from sharedim.report.html import number, percent
 from sharedim.report.results import METHODS, Results
 from sharedim.vocabulary import Words

@@ -15,7 +15,7 @@ from sharedim.report.figures.style import (
     count_on,
     drawn,
     mark_chosen,
-    say,
+    placeholder,
 )
 from sharedim.report.results import Results
 from sharedim.vocabulary import Words
@@ -57,7 +57,7 @@ def plot_dimension(results: Results) -> Figure:
     scores = results.scores
     scores = scores[(scores["recipe"] == recipe) & (scores["split"] == "test")]
     if not scores["metric"].str.startswith("id_").any():
-        return say("No intrinsic dimension was estimated.")
+        return placeholder("No intrinsic dimension was estimated.")
     types, words = dimension_of_types(results), results.words
     ratios = [2.1, 0.5 + 0.13 * len(types)] if len(types) else [2.1]
     heights = {"height_ratios": ratios}

@@ -17,7 +17,7 @@ from sharedim.report.figures.style import (
     count_on,
     dimension_colours,
     drawn,
-    say,
+    placeholder,
 )
 from sharedim.report.results import Results
 
@@ -38,7 +38,7 @@ def plot_training(results: Results) -> Figure:
     """
     history, recipes = results.history, results.trained
     if not recipes:
-        return say(NO_TRAINING)
+        return placeholder(NO_TRAINING)
     dims = sorted(history["dim"].unique())
     colours = dimension_colours(dims)
     with drawn(2 * len(recipes), 3, 0.5 + 3.3 * len(recipes)) as (figure, axes):

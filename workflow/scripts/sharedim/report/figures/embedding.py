@@ -16,7 +16,15 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sharedim.report.figures.style import MUTED, SMALL, THIRD, broken, drawn, say, type_colours
+from sharedim.report.figures.style import (
+    MUTED,
+    SMALL,
+    THIRD,
+    broken,
+    drawn,
+    placeholder,
+    type_colours,
+)
 from sharedim.report.results import Results
 from sharedim.vocabulary import Words
 
@@ -38,7 +46,7 @@ def plot_embedding(results: Results) -> Figure:
     """
     cells, words = results.embedding, results.words
     if not len(cells):
-        return say(no_embedding(words))
+        return placeholder(no_embedding(words))
     # Drawn in a random order, which is the same each time: no type hides another by its name.
     cells = cells.iloc[np.random.default_rng(0).permutation(len(cells))]
     levels = [level for level in results.labels if level in cells and cells[level].notna().any()]

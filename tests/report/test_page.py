@@ -106,7 +106,7 @@ def test_a_file_without_labels_is_said():
 def test_closed_forms_alone_have_no_training():
     page, *_ = render(made_up_results(recipes=("cca",)))
     assert "Only closed-form baselines were fitted" in page
-    assert "How many dimensions are shared is not known" in page
+    assert "The number of shared dimensions could not be estimated" in page
 
 
 def test_where_nothing_is_shared_each_section_says_why(tmp_path):
@@ -181,7 +181,7 @@ def test_a_page_of_cells_speaks_of_rna_and_protein():
         "Cells in the shared space", "2,000 genes and 25 proteins", "Every protein: the numbers",
         "the surer a cell is found again", "Protein was predicted from the RNA of held-out cells",
         "RNA on the left and protein on the right", "a column each for RNA and protein",
-        "correlations that hold up on cells left out",
+        "correlations that are significant on held-out cells",
     ):  # fmt: skip
         assert told in text, told
     assert "Files, columns" not in text
@@ -211,7 +211,7 @@ def test_reasons_follow_the_answer():
     against = [reason.text for reason in reasons if not reason.supports]
     assert set(results.answer["warnings"]) <= set(against)
     assert verdict(reasons, results) == f"Supported, with {len(against)} reservations"
-    null = "Trained on wrong partners, the same method matches no better than guessing"
+    null = "Trained on permuted pairs, the same method matches no better than guessing"
     # The made-up null rises like the others, so that the warning stands in its place.
     assert not any(null in reason.text for reason in reasons)
     assert any(text.startswith("The null is above chance") for text in against)
@@ -317,7 +317,7 @@ def test_the_methods_text_says_what_was_done_and_cites_it():
     for told in (
         "3,000 cells with 2,000 genes and 25 proteins", "d = 1, 2, 4 were fitted with 3 random seeds",
         "1,240 were held out", "steps of rna", "3 hidden layers of 50 units", "400 epochs",
-        "trained in the same way on wrong partners", "The grid was refined", "celltype.l1, celltype.l2",
+        "trained in the same way on permuted pairs", "The grid was refined", "celltype.l1, celltype.l2",
     ):  # fmt: skip
         assert told in whole
     assert text.references == [full for key, full in REFERENCES.items() if key in whole]

@@ -1,4 +1,4 @@
-"""Draw the pictures of one dataset."""
+"""Plot the figures of one dataset."""
 
 from sharedim.jobs.job_log import job
 from sharedim.report.figures.registry import FIGURES

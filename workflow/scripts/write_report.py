@@ -1,4 +1,4 @@
-"""Write the self-contained page of one dataset."""
+"""Write the self-contained report of one dataset."""
 
 from pathlib import Path
 

@@ -12,7 +12,7 @@ def test_the_embedding_shows_every_cell_by_type_batch_and_match():
     named = [title for title in titles(figure) if title]
     assert named == [
         f"{modality}, by {how}"
-        for how in (*LABELS, "batch", "place of the own partner")
+        for how in (*LABELS, "batch", "rank of the true match")
         for modality in ("RNA", "protein")
     ]
     points = list(figure.axes[0].collections)

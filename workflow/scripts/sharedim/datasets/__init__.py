@@ -1,1 +1,1 @@
-"""Public and simulated data."""
+"""Public and simulated datasets."""

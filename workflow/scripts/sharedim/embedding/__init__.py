@@ -1,1 +1,1 @@
-"""The saved model: cells embedded, matched, labelled, predicted."""
+"""Saved models: cells embedded, matched, labelled, predicted."""

@@ -1,4 +1,4 @@
-"""Results put into the user's object, beside what is there and never in its place."""
+"""Annotation of the user's object with results, beside what is there and never in its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells described by a saved model: those it was made from, and new ones."""
+"""Descriptions of cells by a saved model: of those it was made from, and of new ones."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def describe_own_cells(
     Returns
     -------
     Results
-        With a part, types transferred from other cells, the rank of the own partner and the
+        With a part, types transferred from other cells, the rank of the true match and the
         confidence of the best match.
     """
     embedding = _of_all(model, cells, missing_features)
@@ -212,7 +212,7 @@ def _of_all(model: Model, cells: AnyCells, missing_features: float) -> Embedding
 
 
 def _ranks(model: Model) -> list[pd.Series]:
-    """Return the place of each reference cell's partner, 1 for the best, from RNA and from protein."""
+    """Return the rank of each reference cell's true match, 1 for the best, from RNA and from protein."""
     sides = (model.block.tensors[f"reference.{modality}"] for modality in MODALITIES)
     f, g = as_inner_products(*sides, model.similarity)
     names = pd.Index(model.block.header["cells"])

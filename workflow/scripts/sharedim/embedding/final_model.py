@@ -1,4 +1,4 @@
-"""The model that a person takes home: at the recommended dimension, on all but validation cells."""
+"""Final model of a dataset: the recommended dimension, fitted to all but validation cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A saved model: it embeds cells, finds their like in its reference, and predicts what was not measured."""
+"""Saved model: it embeds cells, matches them with its reference, and predicts the other modality."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a saved model makes of cells: their embedding, and what was not measured of them."""
+"""Output of a saved model: embeddings, and predictions of a modality that was not measured."""
 
 from __future__ import annotations
 

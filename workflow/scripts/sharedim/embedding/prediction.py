@@ -1,4 +1,4 @@
-"""One modality predicted from the other, with an interval, and how good that is on held-out cells."""
+"""Prediction of one modality from the other, with intervals, and its quality on held-out cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reference says of cells: the softmax-weighted distribution over its cells.
+"""Soft nearest-neighbour retrieval over reference cells: the softmax of similarities.
 
 A model trained with the contrastive loss holds the density of the other modality given a cell:
 ``p(y | x) = p(y) exp(<f(x), g(y)> / temperature)``, normalised (Baptista, Stuart and Tran, arXiv

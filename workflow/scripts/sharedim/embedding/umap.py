@@ -1,4 +1,4 @@
-"""Pictures of the shared space: the graph of neighbours and UMAP, as scanpy makes them."""
+"""Neighbour graph and UMAP of the shared space, as scanpy computes them."""
 
 from __future__ import annotations
 

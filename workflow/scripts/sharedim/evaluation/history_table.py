@@ -1,4 +1,4 @@
-"""The course of training as a table, written without pandas so that training jobs start fast."""
+"""Training history as a table, written without pandas so that training jobs start fast."""
 
 from __future__ import annotations
 

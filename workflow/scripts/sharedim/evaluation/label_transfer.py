@@ -1,4 +1,4 @@
-"""How well each cell type is transferred, from tables of confusion."""
+"""Recall, precision and F1 of each cell type in label transfer, from confusion tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a score stops improving as the output dimension grows."""
+"""Saturation of a score as the output dimension grows."""
 
 from __future__ import annotations
 

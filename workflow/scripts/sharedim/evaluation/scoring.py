@@ -217,7 +217,7 @@ def search_both_ways(
     temperature: float,
     device: torch.device | str = "cpu",
 ) -> dict[str, Search]:
-    """Search every cell's partner and type in the other modality, from RNA and from protein.
+    """Rank every cell's true match in the other modality, and transfer its type, both ways.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def search_both_ways(
     codes : dict of str to ndarray of int64, shape (n,)
         Types of the cells, by label column; `UNKNOWN` where missing.
     temperature : float
-        Divides the similarities where partners are given probabilities.
+        Divides the similarities in the probabilities of true matches.
     device : torch.device or str
         Where cells are compared.
     """
@@ -326,10 +326,10 @@ def _log_missing(modality: str, found: Dimensions) -> None:
 def _geometry(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]]:
     yield "alignment", alignment(f, g), math.nan
     for modality, representation in (("rna", f), ("prot", g)):
-        mean, spread = norms(representation)
+        mean, variation = norms(representation)
         yield f"uniformity_{modality}", uniformity(representation), math.nan
         yield f"norm_mean_{modality}", mean, math.nan
-        yield f"norm_spread_{modality}", spread, math.nan
+        yield f"norm_spread_{modality}", variation, math.nan
 
 
 def _matching(ranks: Ranks, direction: str) -> Iterator[tuple[str, float, float]]:

@@ -1,4 +1,4 @@
-"""In how many directions two representations of the same cells vary together."""
+"""Canonical directions in which two representations of the same cells vary together."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Any supported file opened as modalities, checked, and the user's object written."""
+"""Input and output: any supported file as modalities, validated, and the user's object."""

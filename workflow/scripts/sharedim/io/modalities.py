@@ -1,4 +1,4 @@
-"""What a file with cells holds: its modalities, how they are told apart, and their matrices."""
+"""Modalities of a file with cells: their recognition, their features and their matrices."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def recognised(file: CellFile, kind: str, named: str | None) -> list[str]:
     kind : str
         ``"rna"`` or ``"prot"``.
     named : str or None
-        The name a person gave, whatever its spelling; None recognises the usual names.
+        The name that the user gave, whatever its spelling; None recognises the usual names.
 
     Returns
     -------
@@ -273,7 +273,7 @@ def cell_columns(tables: Iterable[pd.DataFrame], cells: pd.Index) -> pd.DataFram
 
 
 def require_layer(file: CellFile, modalities: Iterable[Modality], named: str | None) -> None:
-    """Refuse a layer that a person named and none of these modalities has."""
+    """Refuse a layer that the user named and none of these modalities has."""
     found = list(dict.fromkeys(name for modality in modalities for name in modality.layers))
     if named is not None and named not in found:
         raise InputError(

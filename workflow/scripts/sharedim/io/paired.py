@@ -321,7 +321,7 @@ def _names_of_both(
 
 
 def _truth_of(truth: object) -> dict | None:
-    """Return what a simulation of ours knows; somebody else's "simulation" is no truth."""
+    """Return the truth of a simulation of this workflow; any other "simulation" is none."""
     if not isinstance(truth, Mapping) or "shared_dimensions" not in truth:
         return None
     plain = {name: np.asarray(value) for name, value in truth.items()}

@@ -1,4 +1,4 @@
-"""Files with precomputed features: pairs of matrices as .npz, .npy or .parquet, opened."""
+"""Files with precomputed features: pairs of matrices as .npz, .npy or .parquet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs of precomputed features: which modality is which, rows matched, and what cannot be used."""
+"""Pairs of precomputed features: modalities recognised, rows matched, unusable values refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files with cells or features, opened: modalities, matrices and columns, whatever the format.
+"""Readers of files with cells or features: modalities, matrices and columns of any format.
 
 Nothing is chosen or checked here beyond that the file can be read; `sharedim.io.paired` does the rest.
 """
@@ -175,8 +175,8 @@ def read_table(path: Path, element: str) -> pd.DataFrame:
     table = _read(path, element)
     if not isinstance(table, pd.DataFrame):
         raise InputError(
-            f"{path}: '{element.strip('/')}' is no table in a format of today, as when written by a very old "
-            "anndata; read the file there and write it with a current one"
+            f"{path}: '{element.strip('/')}' was written by an unsupported anndata version; re-save "
+            "it with a current one"
         )
     return table.set_index(table.index.astype(str))
 
@@ -381,5 +381,5 @@ def _open_seurat(path: Path) -> CellFile:
 
 
 def _refuse(sentence: str) -> Matrix:
-    """Stand for a matrix that is not there, until somebody asks for it."""
+    """Stand for a matrix that is not there, until it is read."""
     raise InputError(sentence)

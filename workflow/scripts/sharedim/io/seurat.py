@@ -1,4 +1,4 @@
-"""Reading a Seurat object from R's files, without R."""
+"""Seurat objects in R's files, read without R."""
 
 from __future__ import annotations
 

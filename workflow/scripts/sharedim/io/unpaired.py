@@ -1,4 +1,4 @@
-"""All cells of a file, whichever modality they have: for embedding, where no pairs are needed."""
+"""Unpaired cells: all cells of a file, whichever modality they have, for embedding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes an input unusable, and what a person should know about a usable one, in words."""
+"""Validation of input: reasons to refuse it, and notes on what is odd about a usable one."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What surrounds a computation: logs, locks, atomic files, checkpoints, tables, provenance."""
+"""Services around a computation: logs, locks, atomic files, checkpoints, tables, provenance."""

@@ -1,4 +1,4 @@
-"""Trained models on disk: safetensors files, written atomically, nothing finished ever lost."""
+"""Checkpoints of trained models: safetensors files, written atomically, nothing finished ever lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where results come from: code, configuration, input, packages, device, seeds, duration."""
+"""Provenance of results: code, configuration, input, packages, device, seeds, duration."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Counts made features, in a way that can be repeated for new cells."""
+"""Preprocessing of counts to features, reproducible for new cells."""

@@ -1,4 +1,4 @@
-"""From raw counts to the features that are trained on: Seurat's WNN recipe, as the paper has it."""
+"""Pipeline from raw counts to features: Seurat's WNN recipe, as in the paper."""
 
 from __future__ import annotations
 

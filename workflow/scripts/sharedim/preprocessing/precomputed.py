@@ -187,7 +187,7 @@ def feature_notes(cells: PairedCells, options: Mapping[str, object]) -> list[str
     ):
         if data.n_vars == 1:
             notes.append(
-                f"{cells.words[kind]} has one column: linear maps of it cannot single out a partner, "
+                f"{cells.words[kind]} has one column: linear maps of it cannot single out a match, "
                 "since an inner product prefers extremes and a cosine knows a sign only. Matching then "
                 "stays near chance whatever is shared; look at FOSCTTM and label transfer."
             )
@@ -195,7 +195,7 @@ def feature_notes(cells: PairedCells, options: Mapping[str, object]) -> list[str
         if repeated:
             notes.append(
                 f"{cells.words[kind]}: {repeated:,} of {data.n_obs:,} pairs have features that another "
-                "pair has too; among them a partner cannot be told, and a dimension estimated from "
+                "pair has too; among them the true match cannot be told, and a dimension estimated from "
                 "distances leaves them out (repeated_noise=0.1 tells them apart, as in the paper)."
             )
     if cells.prot.n_vars > PREDICTED_COLUMNS:

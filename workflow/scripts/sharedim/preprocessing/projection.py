@@ -1,4 +1,4 @@
-"""The saved preprocessing: how counts of any cells become the components that were fitted."""
+"""Projection of cells to the fitted components: the saved preprocessing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to protein counts before they are centred and scaled: one name for each way."""
+"""Transforms of protein counts before centring and scaling, by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the workflow sees in a dataset, in plain values for `check.json` and for people."""
+"""Summary of a dataset before any training, in plain values for `check.json` and for users."""
 
 from __future__ import annotations
 

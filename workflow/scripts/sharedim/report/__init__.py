@@ -1,1 +1,1 @@
-"""Figures, tables, texts and one page."""
+"""Report of a dataset: figures, tables, texts and one page."""

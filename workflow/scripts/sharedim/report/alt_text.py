@@ -141,7 +141,7 @@ def _embedding(results: Results) -> str:
     sizes = " and ".join(f"{counts.get(m, 0):,} of {name}" for m, name in words.modalities.items())
     groups = [*(level for level in results.labels if level in cells), "batch", "match"]
     summary = match_summary(cells, words).replace("\n", "; ")
-    told = f" Place of the own partner: {summary}." if summary else ""
+    told = f" Rank of the true match: {summary}." if summary else ""
     return (
         f"UMAP of the shared space with {sizes} {words.rows}, {words.first} on the left and "
         f"{words.second} on the right, coloured by {', '.join(groups)}.{told}"

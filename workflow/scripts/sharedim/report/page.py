@@ -1,4 +1,4 @@
-"""The report of a dataset: one page that needs nothing from outside."""
+"""Report of a dataset as one page that needs nothing from outside."""
 
 from __future__ import annotations
 

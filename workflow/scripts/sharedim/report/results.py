@@ -1,4 +1,4 @@
-"""The tables of one dataset together, as its pictures and its report read them."""
+"""Results of one dataset: the tables that its figures and its report read."""
 
 from __future__ import annotations
 

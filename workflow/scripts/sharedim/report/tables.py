@@ -1,4 +1,4 @@
-"""The tables that a report shows, as plain values for its templates."""
+"""Tables of a report, as plain values for its templates."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def transferred_types(results: Results) -> pd.DataFrame:
     DataFrame
         ``column``, ``direction`` (in words), ``type``, ``cells``, ``recall``, ``precision``,
         ``f1``, ``taken_for`` (the other type that most of its cells are given, or missing) and
-        ``place`` (median place of the own partner among all, as a share, over held-out cells).
+        ``place`` (median rank of the true match as a fraction of all candidates, over held-out cells).
     """
     confusions = results.transfers
     if not len(confusions):

@@ -1,4 +1,4 @@
-"""Which types are taken for which in label transfer."""
+"""Confusion of types in label transfer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intrinsic dimension: by estimator against output dimension, and of each cell type."""
+"""Intrinsic dimension by estimator against output dimension, and of each cell type."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _draw_final_temperature(axis: Axes, history: pd.DataFrame, recipe: str) -> N
     null = history[history["recipe"] == NULL]
     if len(null) and recipe != NULL:
         last = final_temperatures(null)["last"]
-        axis.plot(last.index, last, color=MUTED, marker="x", linewidth=0.8, label="wrong partners")
+        axis.plot(last.index, last, color=MUTED, marker="x", linewidth=0.8, label="permuted pairs")
     # The null's are larger by orders of magnitude.
     axis.set_yscale("log")
     axis.set_xlabel("output dimension d")

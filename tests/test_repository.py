@@ -26,6 +26,17 @@ HOUSEKEEPING = {
     "jobs/provenance.py",
 }
 TEMPLATES = {f"report/templates/{file.name}" for file in (LIBRARY / "report/templates").iterdir()}
+# The rooms of the library, each with the rooms and root modules that it may import.
+MAY_IMPORT = {
+    "jobs": {"errors"},
+    "training": {"errors"},
+    "io": {"errors", "vocabulary", "jobs"},
+    "datasets": {"errors", "io", "jobs"},
+    "preprocessing": {"errors", "vocabulary", "io", "jobs", "training"},
+    "evaluation": {"errors", "vocabulary", "jobs", "training"},
+    "embedding": {"errors", "io", "jobs", "preprocessing", "training", "evaluation"},
+    "report": {"vocabulary", "jobs", "training", "evaluation"},
+}
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 # What conda calls a package that is imported under another name.
 IMPORTED_AS = {
@@ -243,6 +254,50 @@ def library_files(node):
         return {f"{module}.py"}
     of_room = {f"{module}/{alias.name}.py".lstrip("/") for alias in node.names}
     return {file for file in of_room if (LIBRARY / file).is_file()}
+
+
+def room_of(file):
+    """Return the room of a library file, or the name of a module of the root."""
+    return file.partition("/")[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_between_rooms_point_downwards(room):
+    named = {
+        room_of(file)
+        for module in (LIBRARY / room).rglob("*.py")
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for file in library_files(node)
+    }
+    assert named - {room} <= MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_lists_the_modules_that_others_import(room):
+    import importlib
+
+    outside = [file for file in SCRIPTS.rglob("*.py") if LIBRARY / room not in file.parents]
+    imports = {
+        file
+        for module in outside
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for file in library_files(node)
+        if room_of(file) == room
+    }
+    for file in imports:
+        package, _, module = file.removesuffix(".py").rpartition("/")
+        listed = importlib.import_module(f"sharedim.{package.replace('/', '.')}").__all__
+        assert module in listed, file
+
+
+def test_tests_of_a_room_name_its_modules():
+    for room in MAY_IMPORT:
+        for file in (REPOSITORY / "tests" / room).rglob("test_*.py"):
+            tested = LIBRARY / file.parent.relative_to(REPOSITORY / "tests")
+            name = file.stem.removeprefix("test_")
+            assert (tested / f"{name}.py").is_file() or (tested / name).is_dir(), file
 
 
 def rules_text():

@@ -165,14 +165,14 @@ def confidence_of(found: tuple[pd.Index, Answers]) -> pd.DataFrame:
 def embedding_table(
     results: Results, umaps: Mapping[str, pd.DataFrame], cells: AnyCells
 ) -> pd.DataFrame:
-    """Return one row a cell and modality, for pictures.
+    """Return one row per cell and modality, for figures.
 
     Parameters
     ----------
     results : Results
         As `describe_own_cells` gives them.
     umaps : dict of str to DataFrame, shape (cells, 2)
-        Coordinates of each modality's cells in one picture.
+        Coordinates of each modality's cells in one UMAP.
     cells : AnyCells
         Their labels and batches.
 

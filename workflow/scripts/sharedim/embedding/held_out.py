@@ -21,7 +21,7 @@ FALSE_PAIRS = 20
 
 
 class ChosenScores(NamedTuple):
-    """What is found of the chosen models.
+    """Scores of the recommended models.
 
     Attributes
     ----------

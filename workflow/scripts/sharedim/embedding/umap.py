@@ -18,7 +18,7 @@ KEY = "points"
 
 
 class SharedSpace(NamedTuple):
-    """What neighbours say about points, with nothing for points that are not known.
+    """Neighbour graph and UMAP of points, empty for points that are not known.
 
     Attributes
     ----------
@@ -48,12 +48,12 @@ def lay_out(
     """Find the neighbours of points and lay them out in the plane.
 
     Neighbours are exact and UMAP runs in one thread with a seed of its own, so that the same points
-    give the same picture. Time grows a little faster than their number.
+    give the same layout. Time grows a little faster than their number.
 
     Parameters
     ----------
     points : ndarray, shape (n, d)
-        Representations, one row a cell; rows with NaN are left out.
+        Representations, one row per cell; rows with NaN are left out.
     cosine : bool
         Compare directions alone: points are brought to unit length first.
     neighbours : int

@@ -17,7 +17,7 @@ COLUMNS = ["recipe", "dim", "seed", "epoch", *HISTORY, "chance_loss"]
 def history_rows(block: ModelBlock) -> Iterator[tuple]:
     """Yield a block's training history in the order of `COLUMNS`.
 
-    One row a seed and epoch: to the last epoch of a model that stopped early, to the last whole
+    One row per seed and epoch: to the last epoch of a model that stopped early, to the last whole
     one of a model that failed.
     """
     recipe, dim = block.header["recipe"]["name"], block.header["dim"]

@@ -17,8 +17,8 @@ def shared_dimension(
 ) -> dict:
     """Estimate how many dimensions two modalities share.
 
-    From the canonical directions whose correlation r is significant on held-out cells
-    (`sharedim.evaluation.shared_directions.shared_directions`), in the held-out cells of the largest d of the linear
+    The estimate comes from the canonical directions whose correlation r is significant on held-out
+    cells (`sharedim.evaluation.shared_directions.shared_directions`), at the largest d of the linear
     recipe: k-hat is their participation ratio (sum r)^2 / sum r^2, to which weak directions add
     little, to the nearest whole number. With enough cells, directions are significant that are no
     dimension of their own, a bend of another in both modalities; so the interval reaches from the lower limit

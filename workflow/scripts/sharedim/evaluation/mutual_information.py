@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 
-# Pairs told apart at once, the same for every recipe and dataset: the bound cannot exceed log of it.
+# Pairs that are contrasted at once, the same for every recipe and dataset: the bound cannot exceed log of it.
 PAIRS = 200
 LOWEST_LOG_TEMPERATURE, HIGHEST_LOG_TEMPERATURE = -8.0, 4.0
 

@@ -52,13 +52,13 @@ class BlockScores(NamedTuple):
     Attributes
     ----------
     scores : DataFrame
-        Long, with the columns `tables.SCORE_COLUMNS`; ``chance`` is missing where there is no chance
+        Long, with the columns `SCORE_COLUMNS`; ``chance`` is missing where there is no chance
         level. A model whose weights are not finite has missing values only.
     confusions : DataFrame
-        Long, with the columns `tables.CONFUSION_COLUMNS`: of the test cells of all seeds together,
+        Long, with the columns `CONFUSION_COLUMNS`: of the test cells of all seeds together,
         how many of each type were given each type, where there was any.
     type_dimensions : DataFrame
-        Long, with the columns `tables.TYPE_DIMENSION_COLUMNS`: the intrinsic dimension of each
+        Long, with the columns `TYPE_DIMENSION_COLUMNS`: the intrinsic dimension of each
         type's test cells, at the coarsest label level; missing where the status is not ``ok``.
     """
 
@@ -68,7 +68,7 @@ class BlockScores(NamedTuple):
 
 
 class Level(NamedTuple):
-    """Cell types of one label column, as names and as a number a cell, `UNKNOWN` where missing."""
+    """Cell types of one label column, as names and as a number per cell, `UNKNOWN` where missing."""
 
     names: list[str]
     codes: np.ndarray
@@ -98,7 +98,7 @@ def score_block(
     rna, prot : ndarray, shapes (n, dx) and (n, dy)
         Features of all paired cells.
     labels : DataFrame, n rows
-        Cell types, one column a level; missing where unknown.
+        Cell types, one column per level; missing where unknown.
     test_cells : ndarray of int64, optional
         Test cells that are the same for every seed, as `sharedim.training.splits.split_cells` takes them.
     device : torch.device or str

@@ -256,7 +256,7 @@ def cell_columns(tables: Iterable[pd.DataFrame], cells: pd.Index) -> pd.DataFram
     Returns
     -------
     DataFrame
-        One row a cell.
+        One row per cell.
     """
     columns: dict[str, pd.Series] = {}
     listing: dict[str, np.ndarray] = {}

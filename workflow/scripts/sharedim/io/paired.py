@@ -288,7 +288,7 @@ def as_mudata(pairs: Pairs) -> mudata.MuData:
 
 
 def cell_table(cells: PairedCells, test_cells: np.ndarray) -> pd.DataFrame:
-    """Return one row a cell in the order of the features: name, batch, test cell, and labels.
+    """Return one row per cell in the order of the features: name, batch, test cell, and labels.
 
     ``held_out`` is 1 for the test cells that are the same for every seed.
     """

@@ -33,7 +33,7 @@ VALUES_AT_ONCE = 2**22
 
 @dataclass(frozen=True)
 class Usable:
-    """What of two paired matrices can be used.
+    """Cells and proteins of two paired matrices that can be used.
 
     Attributes
     ----------

@@ -71,7 +71,7 @@ def block_header(
     Parameters
     ----------
     recipe : dict
-        As `sharedim.training.recipes.as_record` gives it.
+        The recipe as plain values.
     dim : int
         Output dimension d.
     seeds : list of int

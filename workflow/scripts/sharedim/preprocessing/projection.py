@@ -179,7 +179,7 @@ def match_features(
     modality, where : str
         ``"rna"`` or ``"prot"``, and the file: for messages.
     limit : float
-        Largest share of the features used that may be missing.
+        Largest fraction of the features used that may be missing.
 
     Raises
     ------

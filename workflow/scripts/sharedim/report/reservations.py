@@ -11,7 +11,7 @@ from sharedim.report.results import Results
 
 # An interval over more of the d that were tried than this is wide.
 NARROW = 2
-# A temperature that ends above this share of its start has not fallen.
+# A temperature that ends above this fraction of its start has not fallen.
 FALLEN = 0.9
 
 

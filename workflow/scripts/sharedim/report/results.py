@@ -33,7 +33,7 @@ class Results:
     prediction : DataFrame
         Protein predicted from RNA: ``protein``, ``method``, ``seed``, ``correlation``, ``coverage``.
     embedding : DataFrame
-        One row a cell and modality; see `sharedim.report.figures.embedding`.
+        One row per cell and modality; see `sharedim.report.figures.embedding`.
     """
 
     answer: dict
@@ -56,7 +56,7 @@ class Results:
 
     @property
     def words(self) -> Words:
-        """What texts and pictures call the modalities and their rows."""
+        """What texts and figures call the modalities and their rows."""
         return words_of(self.check["kind"], self.check["modalities"])
 
     @property

@@ -20,7 +20,7 @@ WHERE = {"train": "in sample", "test": "held out"}
 
 
 def score_tables(results: Results) -> list[dict]:
-    """Return one table a panel: mean and standard deviation over seeds at every d.
+    """Return one table per panel: mean and standard deviation over seeds at every d.
 
     Returns
     -------

@@ -50,7 +50,7 @@ def plot_dimension(results: Results) -> Figure:
     Returns
     -------
     Figure
-        One column a modality: all estimators against output dimension, and below, where there are
+        One column per modality: all estimators against output dimension, and below, where there are
         cell types, the maximum-likelihood dimension of each type at the recommended d.
     """
     recipe = results.recipe or results.recipes[0]

@@ -1,6 +1,6 @@
 """UMAP of the shared space, with the cells of both modalities.
 
-The table has one row a cell and modality: ``cell``, ``modality`` (rna, prot), ``umap1``, ``umap2``,
+The table has one row per cell and modality: ``cell``, ``modality`` (rna, prot), ``umap1``, ``umap2``,
 ``batch``, ``part`` (train, validation, one modality), ``match_rank`` (rank of the true match among
 all cells of the other modality, 1 the best; missing for unpaired cells), ``match_share`` (the same as
 a fraction of the candidates), ``confidence`` (probability of the best match), and the label columns.
@@ -41,7 +41,7 @@ def plot_embedding(results: Results) -> Figure:
     Returns
     -------
     Figure
-        One row a colouring, the modalities side by side in the same coordinates; types bear numbers that
+        One row per colouring, the modalities side by side in the same coordinates; types bear numbers that
         their list explains. Points are rasterised.
     """
     cells, words = results.embedding, results.words

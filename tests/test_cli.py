@@ -92,8 +92,11 @@ def test_what_can_be_seen_is_told_before_the_reason_for_refusing(run, tmp_path, 
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
-        ("seeds", "error: seeds: options are said as key=value"),
-        ("labels=[a", r"error: options are said as key=value, lists as \[a,b\]: while parsing"),
+        ("seeds", "error: seeds: options must be given as key=value"),
+        (
+            "labels=[a",
+            r"error: options must be given as key=value, lists as \[a,b\]: while parsing",
+        ),
         ("seeds=0", "error: configuration: seeds: 0 is less than the minimum of 1"),
     ],
 )

@@ -16,7 +16,7 @@ from sharedim.training.recipes import RECIPES
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "sharedim"
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
-# These write, speak and keep order; they decide no number and no picture.
+# These write, speak and keep order; they decide no number and no figure.
 HOUSEKEEPING = {
     "errors.py",
     "jobs/files.py",

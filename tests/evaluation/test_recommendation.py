@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from sharedim.evaluation.recommendation import MATCHING, answer_of
+from sharedim.evaluation.recommendation import MATCHING, answer_of, refined_dims
 from sharedim.evaluation.saturation import saturation_table
 from sharedim.vocabulary import FOR_CELLS, words_of
 
@@ -76,7 +77,9 @@ def test_the_interval_of_k_hat_reaches_from_weighted_to_plain_directions():
     # 0.7 times the count of 8.
     assert found["k_hat"]["value"] == 6
     assert (found["k_hat"]["low"], found["k_hat"]["high"]) == (6, 8)
-    assert "share 6 (6 to 8) dimensions: 8 canonical directions hold up" in found["sentence"]
+    assert (
+        "share 6 (6 to 8) dimensions: 8 canonical directions are significant" in found["sentence"]
+    )
     assert "5.6 with weak ones counted for less" in found["sentence"]
     counts = (1, 2, 3, 3, [3, 4, 3, 3])
     found = answer(table("cca", LINEAR, LINEAR, counts=counts), contrastive=())["k_hat"]
@@ -129,7 +132,7 @@ def test_what_only_training_finds_has_a_d_and_no_k_hat():
     found = answer(table("tuned", RISING, RISING), table("cca", RISING, CHANCE, counts=[0] * 5))
     assert found["recommended_d"]["value"] == 4
     assert found["k_hat"]["status"] == "nothing_shared"
-    assert "no single direction of the linear baseline holds up" in found["sentence"]
+    assert "no direction of the linear baseline is significant" in found["sentence"]
 
 
 def test_without_the_linear_recipe_k_hat_is_not_known():
@@ -211,11 +214,42 @@ def test_sentences_on_features_name_their_modalities():
     above_chance = table("permuted", RISING, RISING)
     found = answer(overfitted, above_chance, table("cca", LINEAR, LINEAR), words=words)
     assert "matching (image to text) falls short" in found["rule"]
-    assert "hold up on pairs left out" in found["sentence"]
+    assert "are significant on held-out pairs" in found["sentence"]
     # The null is above chance, a recipe overfits, and the linear baseline is better.
     assert len(found["warnings"]) == 3
     said = " ".join([found["rule"], found["sentence"], *found["warnings"]])
     assert not any(word in said for word in ("RNA", "protein", "cell"))
     of_cells = answer(overfitted, above_chance, table("cca", LINEAR, LINEAR))
     assert "matching (RNA to protein) falls short" in of_cells["rule"]
-    assert "hold up on cells left out" in of_cells["sentence"]
+    assert "are significant on held-out cells" in of_cells["sentence"]
+
+
+def grid_answer(value, k_hat=None, status="saturated"):
+    return {"recommended_d": {"value": value, "status": status}, "k_hat": {"value": k_hat}}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (grid_answer(4), [3, 5, 6, 7]),
+        # The nearest to the elbow; k-hat + 1 before them.
+        (grid_answer(8), [6, 7, 9, 10]),
+        (grid_answer(8, k_hat=4), [5, 6, 7, 9]),
+        (grid_answer(8, k_hat=11), [6, 7, 9, 12]),
+        # What is in the grid already is not trained twice.
+        (grid_answer(8, k_hat=7), [6, 7, 9, 10]),
+        (grid_answer(1), []),
+        (grid_answer(2), [3]),
+        (grid_answer(16), [12, 13, 14, 15]),
+        (grid_answer(16, status="not_saturated"), [20, 24, 28, 32]),
+        (grid_answer(None, status="nothing_shared"), []),
+    ],
+)
+def test_the_grid_is_refined_around_the_elbow(found, expected):
+    assert refined_dims(found, DIMS) == expected
+
+
+def test_refined_dimensions_stay_within_what_can_be_trained():
+    assert refined_dims(grid_answer(50, status="not_saturated"), [10, 50]) == []
+    assert refined_dims(grid_answer(48, status="not_saturated"), [10, 48]) == [49, 50]
+    assert refined_dims(grid_answer(50, k_hat=50), [49, 50]) == []

@@ -11,7 +11,7 @@ from html import unescape
 import pytest
 from made_up_results import made_up_records, made_up_results
 
-from sharedim.report.figures.catalogue import PICTURES
+from sharedim.report.figures.registry import FIGURES
 from sharedim.report.figures.style import save
 from sharedim.report.index import render_index
 from sharedim.report.page import render_report
@@ -39,8 +39,8 @@ def results():
 def report(folder, results):
     # One of lines and one with points; drawing all takes longer than opening them.
     for name in ("pairs", "embedding"):
-        save(PICTURES[name](results), folder / f"{name}.svg")
-    pictures = dict.fromkeys(PICTURES, (folder / "pairs.svg").read_bytes())
+        save(FIGURES[name](results), folder / f"{name}.svg")
+    pictures = dict.fromkeys(FIGURES, (folder / "pairs.svg").read_bytes())
     pictures["embedding"] = (folder / "embedding.svg").read_bytes()
     page = folder / "report.html"
     page.write_text(render_report(results, made_up_records(results), pictures), "utf-8")
@@ -111,7 +111,7 @@ def test_the_report_opens_without_errors_or_network_and_with_its_numbers(report,
         assert f" {row.mean():.3f} " in shown
     assert results.answer["sentence"] in shown
     # Scripts ran: headings of tables can be pressed, and pictures saved.
-    assert dom.count("Save as SVG</button>") == len(PICTURES)
+    assert dom.count("Save as SVG</button>") == len(FIGURES)
     assert re.search(r'<th[^>]*aria-sort="none"[^>]*><button type="button">recipe</button>', dom)
 
 
@@ -139,7 +139,7 @@ def test_pictures_are_drawn_and_tables_sorted(report, folder):
     assert [float(text) for text in seen["2descending"]] == sorted(numbers, reverse=True)
     assert seen["1ascending"] == sorted(seen["1ascending"], key=str.lower)
     assert len(set(seen["1ascending"])) > 1
-    assert len(seen["widths"]) == len(PICTURES)
+    assert len(seen["widths"]) == len(FIGURES)
     assert min(seen["widths"]) > 300
 
 

@@ -69,7 +69,7 @@ RESULTS = "results/tiny"
 FILES: dict[str, tuple[str, Change]] = {
     "the library, touched": (LIBRARY, touch_everything),
     "the script of a rule, touched": ("workflow/scripts/find_saturation.py", Path.touch),
-    "the code of a figure": (f"{LIBRARY}/report/figures/catalogue.py", edit),
+    "the code of a figure": (f"{LIBRARY}/report/figures/registry.py", edit),
     "the template of the report": (f"{LIBRARY}/report/templates/report.html.j2", edit),
     "the style of the pages": (f"{LIBRARY}/report/templates/page.css.j2", edit),
     "the script of a rule, edited, such as find_saturation": (

@@ -176,7 +176,7 @@ def test_snakemakes_own_report_has_captions(finished):
         "saturation.png",
     ):
         assert any(name.endswith(file) for name in names), file
-    for word in ("tiny", "pictures", "tables", "The recommended output dimension"):
+    for word in ("tiny", "figures", "tables", "The recommended output dimension"):
         assert word in text, word
 
 
@@ -205,7 +205,7 @@ def edited(checkout, file):
 
 
 def test_an_edited_picture_retrains_nothing(finished):
-    with edited(finished, "report/figures/catalogue.py"):
+    with edited(finished, "report/figures/registry.py"):
         assert plan(finished).jobs == {"plot_figures": 1, "write_report": 1, "all": 1}
     assert plan(finished).jobs == {}
 

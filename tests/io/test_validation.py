@@ -110,7 +110,7 @@ UNUSABLE = {
     "truncated": (truncated, {}, "the HDF5 file is cut short, as by an interrupted copy or download"),
     "damaged inside": (damaged, {}, "packed.h5mu: 'mod/rna/X' is damaged or missing"),
     "a .h5ad given as .h5mu": (renamed_h5ad, {}, "a .h5ad file in which nothing tells proteins from genes: 'var' needs a column 'feature_types' with Antibody Capture or ADT in it (found there is none); or give a .h5mu file, or RNA and protein as a pair of .h5ad files"),
-    "an old .h5ad": (h5ad_of_an_old_kind, {}, "'var' is no table in a format of today"),
+    "an old .h5ad": (h5ad_of_an_old_kind, {}, "'var' was written by an unsupported anndata version"),
     "genes alone in a .h5ad": (genes_alone, {}, "with Antibody Capture or ADT in it (found Gene Expression); or give"),
     "proteins without names": (nameless_proteins, {}, "(found there is none and obsm 'protein_expression' is no table with names)"),
     "compressed as a whole": (compressed, {}, "compressed as a whole; unpack it first, with gunzip"),

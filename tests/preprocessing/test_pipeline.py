@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from seurat_agreement import FILES, TARGETS, agreement
 
 from sharedim.datasets.cite_seq import simulate_cite_seq
 from sharedim.errors import InputError
@@ -281,3 +282,14 @@ def test_too_few_cells_for_a_curve_of_variance_are_a_sentence(small_cells):
     rna.X = sparse.csr_matrix(np.ones(rna.shape, dtype=np.float32))
     with pytest.raises(InputError, match="variable genes cannot be told from so few cells"):
         rna_features(rna, options=FeatureOptions(variable_genes=50))
+
+
+@pytest.fixture(scope="module", params=FILES)
+def differences(request):
+    return agreement(request.param)
+
+
+@pytest.mark.parametrize("step", TARGETS)
+def test_agrees_with_seurat(differences, step):
+    side, target = TARGETS[step]
+    assert differences[step] < target if side == "below" else differences[step] > target

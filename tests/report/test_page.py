@@ -25,9 +25,9 @@ from made_up_results import (
     written_and_read,
 )
 
-from sharedim.report.alt_text import alternatives
+from sharedim.report.alt_text import alt_texts
 from sharedim.report.attachments import PACKED_LIMIT, of_table
-from sharedim.report.figures.catalogue import PICTURES
+from sharedim.report.figures.registry import FIGURES
 from sharedim.report.index import render_index
 from sharedim.report.methods_text import LOSSES, REFERENCES, SIMILARITIES, methods_of
 from sharedim.report.page import downloads, render_report
@@ -35,7 +35,7 @@ from sharedim.report.reservations import reasons_of, verdict
 from sharedim.report.tables import score_tables, transferred_types
 from sharedim.training.recipes import ContrastiveRecipe
 
-SVGS = dict.fromkeys(PICTURES, b"<svg></svg>")
+SVGS = dict.fromkeys(FIGURES, b"<svg></svg>")
 
 
 def render(results=None):
@@ -79,11 +79,11 @@ def test_text_from_outside_is_escaped():
     assert "<c>" not in page
 
 
-def test_pictures_say_what_is_seen_in_them():
+def test_figures_have_alternative_texts():
     page, results, _ = render()
     told = [unescape(text) for text in re.findall(r'<img [^>]*alt="([^"]*)"', page)]
-    assert sorted(told) == sorted(alternatives(results).values())
-    texts = alternatives(results)
+    assert sorted(told) == sorted(alt_texts(results).values())
+    texts = alt_texts(results)
     scores = results.scores.query("metric == 'match_top0.5pct_rna_to_prot' and split == 'test'")
     best = scores.query("recipe == 'cca' and dim == 4")["value"].mean()
     assert f"to {best:.3f} at d = 4, its best" in texts["saturation"]
@@ -106,7 +106,7 @@ def test_a_file_without_labels_is_said():
 def test_closed_forms_alone_have_no_training():
     page, *_ = render(made_up_results(recipes=("cca",)))
     assert "Only closed-form baselines were fitted" in page
-    assert "How many dimensions are shared is not known" in page
+    assert "The number of shared dimensions could not be estimated" in page
 
 
 def test_where_nothing_is_shared_each_section_says_why(tmp_path):
@@ -181,7 +181,7 @@ def test_a_page_of_cells_speaks_of_rna_and_protein():
         "Cells in the shared space", "2,000 genes and 25 proteins", "Every protein: the numbers",
         "the surer a cell is found again", "Protein was predicted from the RNA of held-out cells",
         "RNA on the left and protein on the right", "a column each for RNA and protein",
-        "correlations that hold up on cells left out",
+        "correlations that are significant on held-out cells",
     ):  # fmt: skip
         assert told in text, told
     assert "Files, columns" not in text
@@ -211,7 +211,7 @@ def test_reasons_follow_the_answer():
     against = [reason.text for reason in reasons if not reason.supports]
     assert set(results.answer["warnings"]) <= set(against)
     assert verdict(reasons, results) == f"Supported, with {len(against)} reservations"
-    null = "Trained on wrong partners, the same method matches no better than guessing"
+    null = "Trained on permuted pairs, the same method matches no better than guessing"
     # The made-up null rises like the others, so that the warning stands in its place.
     assert not any(null in reason.text for reason in reasons)
     assert any(text.startswith("The null is above chance") for text in against)
@@ -305,7 +305,7 @@ def test_thirty_thousand_cells_fit_into_the_page():
     large = replace(results, embedding=made_up_embedding(cells=30_000))
     found = {file.name: file for file in downloads(large, made_up_records(results))}
     assert found["embedding.tsv.gz"].uri is not None
-    # With less than 3 MB of pictures (the embedding is rasterised) this is far below 15 MB.
+    # With less than 3 MB of figures (the embedding is rasterised) this is far below 15 MB.
     assert sum(len(file.uri) for file in found.values() if file.uri) < 9e6
 
 
@@ -317,7 +317,7 @@ def test_the_methods_text_says_what_was_done_and_cites_it():
     for told in (
         "3,000 cells with 2,000 genes and 25 proteins", "d = 1, 2, 4 were fitted with 3 random seeds",
         "1,240 were held out", "steps of rna", "3 hidden layers of 50 units", "400 epochs",
-        "trained in the same way on wrong partners", "The grid was refined", "celltype.l1, celltype.l2",
+        "trained in the same way on permuted pairs", "The grid was refined", "celltype.l1, celltype.l2",
     ):  # fmt: skip
         assert told in whole
     assert text.references == [full for key, full in REFERENCES.items() if key in whole]

@@ -53,10 +53,10 @@ rule convert_cells:
             "io/paired.py",
             "io/precomputed_files.py",
             "io/precomputed_pairs.py",
+            "io/protein_values.py",
             "io/readers.py",
             "io/seurat.py",
             "io/validation.py",
-            "preprocessing/protein_transforms.py",
         ),
     script:
         "../scripts/convert_cells.py"
@@ -138,6 +138,7 @@ rule check_cells:
             "io/paired.py",
             "io/precomputed_files.py",
             "io/precomputed_pairs.py",
+            "io/protein_values.py",
             "io/readers.py",
             "io/seurat.py",
             "io/validation.py",
@@ -145,7 +146,6 @@ rule check_cells:
             "preprocessing/holdout.py",
             "preprocessing/options.py",
             "preprocessing/precomputed.py",
-            "preprocessing/precomputed_notes.py",
             "preprocessing/projection.py",
             "preprocessing/protein_transforms.py",
             "preprocessing/summary.py",

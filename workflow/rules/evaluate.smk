@@ -85,7 +85,6 @@ checkpoint choose_dims:
         code=code_hash(
             "evaluation/k_hat.py",
             "evaluation/recommendation.py",
-            "evaluation/refinement.py",
             "evaluation/saturation.py",
             "jobs/tables.py",
             "vocabulary.py",

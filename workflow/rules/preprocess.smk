@@ -41,6 +41,7 @@ rule preprocess_cells:
             "io/paired.py",
             "io/precomputed_files.py",
             "io/precomputed_pairs.py",
+            "io/protein_values.py",
             "io/readers.py",
             "io/seurat.py",
             "io/validation.py",

@@ -1,4 +1,4 @@
-"""Read the cells, refuse what cannot be used, and say what was found."""
+"""Check the cells of a file: refuse what cannot be used, and summarise what was found."""
 
 from sharedim.io.paired import read_paired_cells
 from sharedim.jobs.files import megabytes, write_json

@@ -1,7 +1,6 @@
 """Choose the output dimensions by which one dataset's grid is refined."""
 
-from sharedim.evaluation.recommendation import conclude
-from sharedim.evaluation.refinement import refined_dims
+from sharedim.evaluation.recommendation import conclude, refined_dims
 from sharedim.jobs.files import read_json, write_json
 from sharedim.jobs.job_log import counted, job
 from sharedim.jobs.tables import SCORE_COLUMNS, concatenate

@@ -1,4 +1,4 @@
-"""Put the scores of all recipes, and the training histories, into one table each."""
+"""Collect the scores of all recipes, and the training histories, in one table each."""
 
 from sharedim.evaluation import history_table
 from sharedim.evaluation.label_transfer import type_table

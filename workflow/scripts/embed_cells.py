@@ -1,4 +1,4 @@
-"""Put the shared space into the user's own object."""
+"""Write the shared space into the user's own object."""
 
 import pandas as pd
 import torch

@@ -1,4 +1,4 @@
-"""Look at the chosen models of one dataset: true and false pairs, and protein predicted from RNA."""
+"""Compare true and false held-out pairs, and predict protein from RNA, with the recommended models."""
 
 import numpy as np
 import torch

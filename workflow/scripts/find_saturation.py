@@ -1,4 +1,4 @@
-"""Find where every curve saturates and say what follows from it."""
+"""Find where every curve saturates, and conclude the answer from it."""
 
 from sharedim.evaluation.recommendation import conclude
 from sharedim.jobs.files import read_json, write_json

@@ -1,4 +1,4 @@
-"""Turn the counts of paired cells, or features that are given, into what is trained on."""
+"""Preprocess the counts of paired cells, or precomputed features, into features to train on."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Take new cells into the shared space of a model."""
+"""Project new cells into the shared space of a model."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Record what the results of one dataset come from."""
+"""Record the provenance of one dataset's results."""
 
 from pathlib import Path
 

@@ -1,6 +1,7 @@
 """Train one block: every seed of one dataset, recipe and output dimension."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,8 @@ from sharedim.training.splits import split_cells
 
 
 def main():
-    wildcards, given = snakemake.wildcards, snakemake.input
-    recipe, dim, seeds = (
-        from_record(snakemake.params.recipe),
-        int(wildcards.dim),
-        snakemake.params.seeds,
-    )
+    wildcards, given, params = snakemake.wildcards, snakemake.input, snakemake.params
+    recipe, dim, seeds = from_record(params.recipe), int(wildcards.dim), params.seeds
     torch.set_num_threads(snakemake.threads)
     name = f"train {wildcards.dataset} {recipe.name} d={dim}"
     with job(snakemake.log[0], name) as logger, progress.shown(name) as observe:
@@ -36,32 +33,19 @@ def main():
         )
         device = choose_device()
         files = given.rna, given.prot, given.test_cells
-        every = snakemake.params.dimension_every
+        every = params.dimension_every
+        settings = {"precision": choose_precision(), "dimension_every": every}
+        fit = partial(train_seeds, rna, prot, recipe=recipe, dim=dim, test_cells=test_cells)
         block = checkpoints.complete_block(
             checkpoints.directory_beside(Path(snakemake.output.models)),
-            checkpoints.block_header(
-                as_record(recipe),
-                dim,
-                seeds,
-                *files,
-                precision=choose_precision(),
-                dimension_every=every,
-            ),
-            snakemake.params.engine,
-            lambda missing, keeper: train_seeds(
-                rna,
-                prot,
-                recipe=recipe,
-                dim=dim,
-                seeds=missing,
-                test_cells=test_cells,
-                dimension_every=every,
-                keeper=keeper,
-                observe=observe,
+            checkpoints.block_header(as_record(recipe), dim, seeds, *files, **settings),
+            params.engine,
+            lambda missing, keeper: fit(
+                seeds=missing, keeper=keeper, dimension_every=every, observe=observe
             ),
         )
         write_history(snakemake.output.history, block)
-        making = of_job(described(device), time.monotonic() - started, snakemake.params.engine)
+        making = of_job(described(device), time.monotonic() - started, params.engine)
         checkpoints.write_block(snakemake.output.models, block, making)
         logger.info("final temperatures %s", np.round(block.tensors["temperature"], 3))
 

@@ -1,4 +1,4 @@
-"""Train the model of one dataset that is to be used: its recommended dimension, all cells."""
+"""Train the final model of one dataset, at its recommended dimension."""
 
 import time
 from pathlib import Path

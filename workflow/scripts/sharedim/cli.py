@@ -1,4 +1,4 @@
-"""Tell a person what the workflow sees in a file and what it would run: ``make check FILE=...``."""
+"""Check of a file: what the workflow finds in it, and what it would run (``make check FILE=...``)."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _configured(files: list[str], schema: dict, keys: list[str]) -> dict:
     for key in keys:
         name, given, value = key.partition("=")
         if not given:
-            raise InputError(f"{key}: options are said as key=value")
+            raise InputError(f"{key}: options must be given as key=value")
         config[name] = yaml.safe_load(value)
     config = configuration.coerce(
         {key: value for key, value in config.items() if key not in configuration.SOURCES}
@@ -169,7 +169,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except yaml.YAMLError as error:
         sys.exit(
-            f"error: options are said as key=value, lists as [a,b]: {' '.join(str(error).split())}"
+            f"error: options must be given as key=value, lists as [a,b]: {' '.join(str(error).split())}"
         )
 
 

@@ -1,4 +1,4 @@
-"""What a person configured, made complete and checked before any job is planned."""
+"""Configuration of a run, completed and checked before any job is planned."""
 
 from __future__ import annotations
 

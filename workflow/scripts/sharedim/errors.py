@@ -1,4 +1,4 @@
-"""The two errors that are not about this program: the user's input, and the place to write to."""
+"""Errors with a message for the user: an unusable input, or a file that cannot be written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NAMED_AT_MOST = 5
 
 
 class InputError(ValueError):
-    """An input that cannot be used; the message is one sentence for the person who gave it."""
+    """An input that cannot be used; the message is one sentence for the user who gave it."""
 
 
 class StorageError(OSError):

@@ -1,4 +1,4 @@
-"""What texts and pictures call the modalities of a dataset and what stands in their rows."""
+"""Vocabulary of texts and figures: words for the modalities of a dataset and for their rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the download of a built-in dataset to its cells."""
+"""Built-in datasets: their downloads verified, unpacked and read."""
 
 from __future__ import annotations
 

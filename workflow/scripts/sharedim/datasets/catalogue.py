@@ -1,4 +1,4 @@
-"""Datasets known by name, and where they are."""
+"""Catalogue of the built-in datasets, with their addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated pairs whose number of shared dimensions is known: CITE-seq counts, or features."""
+"""Simulated CITE-seq counts, or features, with a known number of shared dimensions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs from handwritten digits that come with scikit-learn: two halves, or image and label."""
+"""Handwritten digits of scikit-learn as pairs: two halves, or image and label."""
 
 from __future__ import annotations
 

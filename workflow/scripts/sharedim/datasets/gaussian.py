@@ -142,8 +142,10 @@ def process_covariances(
 ) -> Covariances:
     """Return the covariances of what `simulate_process` draws, with independent noise added.
 
-    Arguments as there, and the standard deviation of the noise on each side. With basis functions psi_j at the points in a matrix Psi and the variances lambda_j on the
-    diagonal of L, Cuu = Psi L Psi^T, Cuv the first dy columns of Psi L^1/2, and Cvv the identity, before the noise.
+    Arguments as there, and the standard deviation of the noise on each side. With basis functions
+    psi_j at the points in a matrix Psi and the variances lambda_j on the diagonal of L, the
+    covariances before the noise are Cuu = Psi L Psi^T, Cuv the first dy columns of Psi L^1/2, and
+    Cvv the identity.
     """
     basis, variances = _basis(features[0], inverse_length, smoothness, modes)
     scaled = basis * np.sqrt(variances)

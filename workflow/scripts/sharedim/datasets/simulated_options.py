@@ -1,4 +1,4 @@
-"""What can be said of simulated pairs of features, by kind, made complete and checked."""
+"""Options of simulated pairs of features, by kind, completed and checked."""
 
 from __future__ import annotations
 

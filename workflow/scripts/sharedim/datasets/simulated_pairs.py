@@ -1,4 +1,4 @@
-"""Pairs of feature matrices with a known answer, by kind, and the file they are kept in."""
+"""Simulated pairs of feature matrices with a known answer, by kind, and the file they are kept in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEAST_CORRELATION = 1e-6
 
 
 @dataclass(frozen=True)
-class Pairs:
+class FeaturePairs:
     """Features of two modalities, row by row of the same things.
 
     Attributes
@@ -41,7 +41,7 @@ class Pairs:
     labels: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def simulate_pairs(options: dict) -> Pairs:
+def simulate_pairs(options: dict) -> FeaturePairs:
     """Simulate pairs of a kind.
 
     Parameters
@@ -51,7 +51,7 @@ def simulate_pairs(options: dict) -> Pairs:
 
     Returns
     -------
-    Pairs
+    FeaturePairs
     """
     sizes = {key: value for key, value in options.items() if key not in ("kind", "noise")}
     labels, noise = {}, options["noise"]
@@ -84,7 +84,7 @@ def simulate_pairs(options: dict) -> Pairs:
         (side + sd * rng.normal(size=side.shape)).astype(np.float32)
         for side, sd in zip((first, second), noise, strict=True)
     )
-    return Pairs(first, second, shared, labels)
+    return FeaturePairs(first, second, shared, labels)
 
 
 def simulate_coordinates(
@@ -134,7 +134,7 @@ def simulate_coordinates(
     return first, second
 
 
-def write_pairs(path: str | Path, pairs: Pairs, options: dict) -> None:
+def write_pairs(path: str | Path, pairs: FeaturePairs, options: dict) -> None:
     """Write pairs as an .npz file, atomically.
 
     It holds the arrays ``first`` and ``second``, one array for each column of labels and, where the
@@ -145,7 +145,7 @@ def write_pairs(path: str | Path, pairs: Pairs, options: dict) -> None:
     ----------
     path : path-like
         Ends in .npz.
-    pairs : Pairs
+    pairs : FeaturePairs
     options : dict
         That they were simulated with.
     """

@@ -1,4 +1,4 @@
-"""Results put into the user's object, beside what is there and never in its place."""
+"""Annotation of the user's object with results, beside what is there and never in its place."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SLOTS = ("obs", "obsm", "obsp", "uns")
 
 @dataclass(frozen=True)
 class Results:
-    """What is put into an object; every table has one row a cell, by name.
+    """Results to put into an object; every table has one row per cell, by name.
 
     Attributes
     ----------
     representations : dict of str to DataFrame, shape (cells, d)
         The shared representation of each modality, ``"rna"`` or ``"prot"``.
     joint : DataFrame, shape (cells, d)
-        One representation of each cell, for the graph and the picture of the whole object.
+        One representation of each cell, for the graph and the UMAP of the whole object.
     columns : DataFrame
         Columns about cells, under the names they are to have.
     modality_columns : dict of str to DataFrame
@@ -57,7 +57,7 @@ class Results:
 
 
 class Annotated(NamedTuple):
-    """What came of putting results in.
+    """Outcome of putting results in.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class _Writer:
         self.put("obsm", name, aligned.set_axis(columns, axis=1))
 
     def put_space(self, space: SharedSpace, representation: str) -> None:
-        """Put a graph where scanpy looks for one called ``shared``, and its picture."""
+        """Put a graph where scanpy looks for one called ``shared``, and its UMAP."""
         graphs = (re.sub("_(distances|connectivities)$", "", name) for name in self.holder.obsp)
         key = _free_name(GRAPH, {*self.holder.uns, *graphs})
         if key != GRAPH:
@@ -143,7 +143,7 @@ def annotate(opened: UserObject, results: Results, *, seed: int = 0) -> Annotate
     results : Results
         What to put in.
     seed : int
-        Of the pictures.
+        Of the UMAPs.
 
     Returns
     -------
@@ -185,7 +185,7 @@ def annotate(opened: UserObject, results: Results, *, seed: int = 0) -> Annotate
 def _put_representations(
     parts: Mapping[str, _Writer], results: Results, seed: int
 ) -> dict[str, pd.DataFrame]:
-    """Put each modality's representation, and its points in a picture of both, and return these."""
+    """Put each modality's representation, and its points in a UMAP of both, and return these."""
     points = {
         kind: _aligned(results.representations[kind], parts[kind].holder.obs_names)
         for kind in (RNA, PROTEIN)

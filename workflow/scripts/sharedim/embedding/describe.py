@@ -1,4 +1,4 @@
-"""Cells described by a saved model: those it was made from, and new ones."""
+"""Descriptions of cells by a saved model: of those it was made from, and of new ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from sharedim.embedding.reference import OTHER
 from sharedim.embedding.soft_matching import Answers
 from sharedim.evaluation.retrieval import search
 from sharedim.io.modalities import IN_WORDS
-from sharedim.preprocessing.projection import AS_GIVEN, FEATURE_WORDS
+from sharedim.io.protein_values import AS_GIVEN
+from sharedim.preprocessing.projection import FEATURE_WORDS
 from sharedim.training.similarity import as_inner_products
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def describe_own_cells(
     Returns
     -------
     Results
-        With a part, types transferred from other cells, the rank of the own partner and the
+        With a part, types transferred from other cells, the rank of the true match and the
         confidence of the best match.
     """
     embedding = _of_all(model, cells, missing_features)
@@ -164,14 +165,14 @@ def confidence_of(found: tuple[pd.Index, Answers]) -> pd.DataFrame:
 def embedding_table(
     results: Results, umaps: Mapping[str, pd.DataFrame], cells: AnyCells
 ) -> pd.DataFrame:
-    """Return one row a cell and modality, for pictures.
+    """Return one row per cell and modality, for figures.
 
     Parameters
     ----------
     results : Results
         As `describe_own_cells` gives them.
     umaps : dict of str to DataFrame, shape (cells, 2)
-        Coordinates of each modality's cells in one picture.
+        Coordinates of each modality's cells in one UMAP.
     cells : AnyCells
         Their labels and batches.
 
@@ -211,7 +212,7 @@ def _of_all(model: Model, cells: AnyCells, missing_features: float) -> Embedding
 
 
 def _ranks(model: Model) -> list[pd.Series]:
-    """Return the place of each reference cell's partner, 1 for the best, from RNA and from protein."""
+    """Return the rank of each reference cell's true match, 1 for the best, from RNA and from protein."""
     sides = (model.block.tensors[f"reference.{modality}"] for modality in MODALITIES)
     f, g = as_inner_products(*sides, model.similarity)
     names = pd.Index(model.block.header["cells"])

@@ -1,4 +1,4 @@
-"""The model that a person takes home: at the recommended dimension, on all but validation cells."""
+"""Final model of a dataset: the recommended dimension, fitted to all but validation cells."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def assemble(
         The preprocessing of both modalities.
     cells : Index, of n names
     labels : DataFrame, n rows
-        Cell types, one column a level; missing where unknown.
+        Cell types, one column per level; missing where unknown.
     words : dict of str to str, optional
         What people call both modalities, where they are not RNA and protein.
 

@@ -1,4 +1,4 @@
-"""The chosen recipe at the recommended dimension, looked at more closely on held-out cells."""
+"""Held-out pairs of the recommended models: their similarities, and proteins predicted from RNA."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sharedim.training.splits import split_cells
 SIMILARITY_COLUMNS = ["pair", "low", "high", "share"]
 PREDICTION_COLUMNS = ["protein", "method", "seed", "correlation", "coverage"]
 BINS = 60
-# Wrong partners that each cell is compared with.
-WRONG_PARTNERS = 20
+# False pairs that each cell is compared in.
+FALSE_PAIRS = 20
 
 
 class ChosenScores(NamedTuple):
-    """What is found of the chosen models.
+    """Scores of the recommended models.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ def examine(
 
 
 def _similarities(f: np.ndarray, g: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    shifts = np.random.default_rng(seed).integers(1, len(f), size=WRONG_PARTNERS)
+    shifts = np.random.default_rng(seed).integers(1, len(f), size=FALSE_PAIRS)
     false = [np.sum(f * np.roll(g, shift, axis=0), axis=1) for shift in shifts]
     return {"true": np.sum(f * g, axis=1), "false": np.concatenate(false)}
 

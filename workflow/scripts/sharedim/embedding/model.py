@@ -1,4 +1,4 @@
-"""A saved model: it embeds cells, finds their like in its reference, and predicts what was not measured."""
+"""Saved model: it embeds cells, matches them with its reference, and predicts the other modality."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class Model:
     Attributes
     ----------
     block : ModelBlock
-        Encoders, preprocessing and reference, as `sharedim.embedding.final_model.assemble` puts them together.
+        Encoders, preprocessing and reference, as `sharedim.embedding.final_model.assemble` puts them
+        together.
     """
 
     block: ModelBlock
@@ -117,9 +118,10 @@ class Model:
         ----------
         cells : path-like, MuData, AnnData or AnyCells
             Raw counts of RNA, of protein or of both: a file of any format that the workflow reads,
-            an object as `mudata.read_h5mu` or `anndata.read_h5ad` gives it, or what `sharedim.io.unpaired.read_cells` read.
+            an object as `mudata.read_h5mu` or `anndata.read_h5ad` gives it, or what
+            `sharedim.io.unpaired.read_cells` read.
         missing_features : float
-            Largest share of the genes, or of the proteins, that may be missing.
+            Largest fraction of the genes, or of the proteins, that may be missing.
 
         Returns
         -------
@@ -188,7 +190,7 @@ class Model:
         Returns
         -------
         DataFrame
-            One row a cell. For each label column of the reference the most probable type, and as
+            One row per cell. For each label column of the reference the most probable type, and as
             ``<column>_probability`` how probable it is: the mean over the modalities of the cell.
         """
         return self.labels_from(self.answers(self._embedded(cells)))

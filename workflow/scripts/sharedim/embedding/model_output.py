@@ -1,4 +1,4 @@
-"""What a saved model makes of cells: their embedding, and what was not measured of them."""
+"""Output of a saved model: embeddings, and predictions of a modality that was not measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Embedding:
     Attributes
     ----------
     rna, prot : DataFrame or None
-        One row a cell, by its name, and one column a dimension; missing for cells without any
+        One row per cell, by its name, and one column per dimension; missing for cells without any
         count. None where the modality was not measured. Of unit length where the model compares by
         cosine.
     missing : dict of str to list of str
@@ -33,7 +33,7 @@ class Embedding:
 
     @property
     def joint(self) -> pd.DataFrame:
-        """One row a cell: the mean of its modalities, or the one that it has."""
+        """One row per cell: the mean of its modalities, or the one that it has."""
         stacked = pd.concat([table.dropna() for table in self.modalities.values()])
         mean = stacked.groupby(level=0, sort=False).mean()
         everyone = pd.concat(self.modalities.values()).index.unique()
@@ -47,7 +47,7 @@ class Prediction:
     Attributes
     ----------
     mean, low, high : DataFrame
-        One row a cell and one column a protein or gene: the conditional mean and the ends of the
+        One row per cell and one column per protein or gene: the conditional mean and the ends of the
         interval that holds 90 % of the values of cells that were not trained on. Proteins are in
         units of the transform that the model was made with, genes log-normalised and as far as the
         principal components of RNA hold them.

@@ -1,4 +1,4 @@
-"""One modality predicted from the other, with an interval, and how good that is on held-out cells."""
+"""Prediction of one modality from the other, with intervals, and its quality on held-out cells."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from sharedim.embedding.soft_matching import ask
 
-# Share of the values that the interval is made to hold.
+# Nominal coverage of the intervals.
 LEVEL = 0.9
-# Least standard deviation of a cell's prediction, as a share of that over all cells: where all
+# Least standard deviation of a cell's prediction, as a fraction of that over all cells: where all
 # probable reference cells agree, the interval must not close.
 LEAST_DEVIATION = 0.1
 RIDGES = np.logspace(-1, 6, 15)
@@ -96,7 +96,7 @@ def compare_predictions(
     method : str
         ``"sharedim"``, ``"ridge"`` or ``"neighbours"``.
     correlation, coverage : ndarray, shape (proteins,)
-        Over the test cells: of measured and predicted values, and the share of measured values
+        Over the test cells: of measured and predicted values, and the fraction of measured values
         within the interval (nan for the baselines, which have none).
     """
     train, validation, test = parts

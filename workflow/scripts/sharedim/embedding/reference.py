@@ -1,4 +1,4 @@
-"""The reference cells of a saved model, and what they tell of one modality by the other."""
+"""Reference cells of a saved model, and the values that predictions are averages of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reference says of cells: the softmax-weighted distribution over its cells.
+"""Soft nearest-neighbour retrieval over reference cells: the softmax of similarities.
 
 A model trained with the contrastive loss holds the density of the other modality given a cell:
 ``p(y | x) = p(y) exp(<f(x), g(y)> / temperature)``, normalised (Baptista, Stuart and Tran, arXiv
@@ -22,7 +22,7 @@ TILE = 2**24
 
 @dataclass(frozen=True)
 class Answers:
-    """What a reference says of each of n cells.
+    """Matches of each of n cells in a reference, and averages over it.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ def _largest(weights: torch.Tensor, number: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _indicators(codes: np.ndarray, device: torch.device | str) -> torch.Tensor:
-    """Return a column a type, 1 where a cell is of it."""
+    """Return one column per type, 1 where a cell is of it."""
     known = np.flatnonzero(codes != UNKNOWN)
     indicators = torch.zeros(len(codes), int(codes.max(initial=UNKNOWN)) + 1, device=device)
     indicators[known, codes[known]] = 1

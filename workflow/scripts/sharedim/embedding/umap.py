@@ -1,4 +1,4 @@
-"""Pictures of the shared space: the graph of neighbours and UMAP, as scanpy makes them."""
+"""Neighbour graph and UMAP of the shared space, as scanpy computes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY = "points"
 
 
 class SharedSpace(NamedTuple):
-    """What neighbours say about points, with nothing for points that are not known.
+    """Neighbour graph and UMAP of points, empty for points that are not known.
 
     Attributes
     ----------
@@ -48,12 +48,12 @@ def lay_out(
     """Find the neighbours of points and lay them out in the plane.
 
     Neighbours are exact and UMAP runs in one thread with a seed of its own, so that the same points
-    give the same picture. Time grows a little faster than their number.
+    give the same layout. Time grows a little faster than their number.
 
     Parameters
     ----------
     points : ndarray, shape (n, d)
-        Representations, one row a cell; rows with NaN are left out.
+        Representations, one row per cell; rows with NaN are left out.
     cosine : bool
         Compare directions alone: points are brought to unit length first.
     neighbours : int
@@ -67,10 +67,6 @@ def lay_out(
         Empty rows and NaN coordinates for points left out, and for all where fewer than
         `FEWEST_POINTS` are known.
     """
-    # Take seconds to import, which only those who draw should wait for.
-    import scanpy as sc
-    from sklearn.neighbors import KNeighborsTransformer
-
     known = np.flatnonzero(np.isfinite(points).all(axis=1))
     count = min(neighbours, len(known))
     parameters = {
@@ -84,32 +80,38 @@ def lay_out(
         nothing = sparse.csr_matrix((len(points), len(points)), dtype=np.float32)
         return SharedSpace(nothing.astype(np.float64), nothing, umap, parameters)
     wanted = np.asarray(points[known], dtype=np.float32)
-    data = AnnData(unit_length(wanted) if cosine else wanted)
-    sc.pp.neighbors(
-        data,
-        n_neighbors=count,
-        use_rep="X",
-        # Exact, and a point is among its own neighbours here besides those asked for.
-        transformer=KNeighborsTransformer(n_neighbors=count - 1),
-        key_added=KEY,
-    )
-    sc.tl.umap(
-        data,
-        neighbors_key=KEY,
-        random_state=seed,
-        # Eigenvectors need more points than they are.
-        init_pos="spectral" if len(known) > neighbours else "random",
-    )
+    # Eigenvectors need more points than they are.
+    start = "spectral" if len(known) > neighbours else "random"
+    data = _laid_out(unit_length(wanted) if cosine else wanted, count, seed, start)
     umap[known] = data.obsm["X_umap"]
     return SharedSpace(
-        _spread(data.obsp[f"{KEY}_distances"], known, len(points)),
-        _spread(data.obsp[f"{KEY}_connectivities"], known, len(points)),
+        _among_all(data.obsp[f"{KEY}_distances"], known, len(points)),
+        _among_all(data.obsp[f"{KEY}_connectivities"], known, len(points)),
         umap,
         parameters,
     )
 
 
-def _spread(graph: sparse.csr_matrix, rows: np.ndarray, count: int) -> sparse.csr_matrix:
+def _laid_out(points: np.ndarray, neighbours: int, seed: int, start: str) -> AnnData:
+    """Return points with scanpy's graph of exact neighbours and the UMAP of it."""
+    # Take seconds to import, which only those who draw should wait for.
+    import scanpy as sc
+    from sklearn.neighbors import KNeighborsTransformer
+
+    data = AnnData(points)
+    sc.pp.neighbors(
+        data,
+        n_neighbors=neighbours,
+        use_rep="X",
+        # Exact, and a point is among its own neighbours here besides those asked for.
+        transformer=KNeighborsTransformer(n_neighbors=neighbours - 1),
+        key_added=KEY,
+    )
+    sc.tl.umap(data, neighbors_key=KEY, random_state=seed, init_pos=start)
+    return data
+
+
+def _among_all(graph: sparse.csr_matrix, rows: np.ndarray, count: int) -> sparse.csr_matrix:
     """Put the graph of some points into one of all."""
     edges = graph.tocoo()
     return sparse.csr_matrix((edges.data, (rows[edges.row], rows[edges.col])), shape=(count, count))

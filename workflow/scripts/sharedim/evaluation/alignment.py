@@ -1,4 +1,4 @@
-"""How partners and cells lie in the shared space: alignment, uniformity, and norms."""
+"""Alignment, uniformity and norms of the representations of paired cells."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ UNIFORMITY_CELLS = 2000
 
 
 def alignment(f: np.ndarray, g: np.ndarray) -> float:
-    """Return the mean squared distance of partners at unit length (Wang and Isola 2020).
+    """Return the mean squared distance of paired cells at unit length (Wang and Isola 2020).
 
-    0 where partners coincide, 2 for unrelated directions.
+    0 where paired cells coincide, 2 for unrelated directions.
     """
     return float(((unit_length(f) - unit_length(g)) ** 2).sum(axis=1).mean())
 
@@ -34,7 +34,7 @@ def uniformity(representation: np.ndarray) -> float:
 
 
 def norms(representation: np.ndarray) -> tuple[float, float]:
-    """Return the mean norm of the cells and its spread, standard deviation over mean."""
+    """Return the mean norm of the cells and its coefficient of variation."""
     lengths = np.linalg.norm(representation, axis=1)
     mean = float(lengths.mean())
     return mean, float(lengths.std() / mean) if mean > 0 else float("nan")

@@ -1,4 +1,4 @@
-"""The course of training as a table, written without pandas so that training jobs start fast."""
+"""Training history as a table, written without pandas so that training jobs start fast."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = ["recipe", "dim", "seed", "epoch", *HISTORY, "chance_loss"]
 def history_rows(block: ModelBlock) -> Iterator[tuple]:
     """Yield a block's training history in the order of `COLUMNS`.
 
-    One row a seed and epoch: to the last epoch of a model that stopped early, to the last whole
+    One row per seed and epoch: to the last epoch of a model that stopped early, to the last whole
     one of a model that failed.
     """
     recipe, dim = block.header["recipe"]["name"], block.header["dim"]

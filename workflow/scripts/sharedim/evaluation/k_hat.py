@@ -1,4 +1,4 @@
-"""The shared dimension of a dataset, k-hat, with its interval."""
+"""Shared dimension of a dataset, k-hat, with its interval."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 from sharedim.evaluation.saturation import curve, interval, resampled_means
 
 COUNT, EFFECTIVE = "shared_count", "shared_effective"
-VOTER = "cca"
+LINEAR_RECIPE = "cca"
 UNKNOWN = dict.fromkeys(("value", "low", "high", "count", "effective", "recipe", "at_d"))
 
 
@@ -17,11 +17,11 @@ def shared_dimension(
 ) -> dict:
     """Estimate how many dimensions two modalities share.
 
-    From the canonical directions whose correlation r holds up on cells left out
-    (`sharedim.evaluation.shared_directions.shared_directions`), in the held-out cells of the largest d of the linear
+    The estimate comes from the canonical directions whose correlation r is significant on held-out
+    cells (`sharedim.evaluation.shared_directions.shared_directions`), at the largest d of the linear
     recipe: k-hat is their participation ratio (sum r)^2 / sum r^2, to which weak directions add
-    little, to the nearest whole number. With enough cells, directions hold up that are no dimension
-    of their own, a bend of another in both modalities; so the interval reaches from the lower limit
+    little, to the nearest whole number. With enough cells, directions are significant that are no
+    dimension of their own, a bend of another in both modalities; so the interval reaches from the lower limit
     of the participation ratio to the upper one of the plain count, both over resampled seeds.
     docs/calibration.md compares the estimators.
 
@@ -43,7 +43,7 @@ def shared_dimension(
         that there may be more; ``all_directions`` where every direction of the smaller modality is;
         ``not_run`` without the linear recipe; ``failed``.
     """
-    own = saturation[(saturation["recipe"] == VOTER) & (saturation["split"] == "test")]
+    own = saturation[(saturation["recipe"] == LINEAR_RECIPE) & (saturation["split"] == "test")]
     own = own[own["metric"] == matching]
     if own.empty:
         return {**UNKNOWN, "status": "not_run"}
@@ -53,7 +53,7 @@ def shared_dimension(
     nothing = own["status"].item() in ("nothing_shared", "failed")
     if nothing or counts.mean() < 0.5 or not effective.size:
         return {**UNKNOWN, "status": "nothing_shared"}
-    at_d = int(scores.loc[scores["recipe"] == VOTER, "dim"].max())
+    at_d = int(scores.loc[scores["recipe"] == LINEAR_RECIPE, "dim"].max())
     status = "estimated"
     if counts.mean() > min(at_d, directions) - 0.5:
         status = "not_saturated" if at_d < directions else "all_directions"
@@ -68,7 +68,7 @@ def shared_dimension(
         "high": high,
         "count": round(float(counts.mean()), 2),
         "effective": round(float(effective.mean()), 2),
-        "recipe": VOTER,
+        "recipe": LINEAR_RECIPE,
         "at_d": at_d,
         "status": status,
     }
@@ -76,5 +76,5 @@ def shared_dimension(
 
 def _at_largest_d(scores: pd.DataFrame, metric: str) -> np.ndarray:
     """Return a held-out metric of the linear recipe at its largest d, of each seed that has it."""
-    dims, values, _ = curve(scores, VOTER, "test", metric)
+    dims, values, _ = curve(scores, LINEAR_RECIPE, "test", metric)
     return values[:, -1][np.isfinite(values[:, -1])] if dims.size else np.empty(0)

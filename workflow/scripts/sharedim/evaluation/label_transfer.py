@@ -1,4 +1,4 @@
-"""How well each cell type is transferred, from tables of confusion."""
+"""Recall, precision and F1 of each cell type in label transfer, from confusion tables."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def type_table(confusions: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row for each of `KEYS` and type: ``cells`` of it, ``recall`` (share of them given their
-        own type), ``precision`` (share of the cells given the type that are of it; missing where
+        One row for each of `KEYS` and type: ``cells`` of it, ``recall`` (fraction of them given their
+        own type), ``precision`` (fraction of the cells given the type that are of it; missing where
         there are none) and ``f1``.
     """
     own = confusions[confusions["type"] == confusions["given"]].set_index([*KEYS, "type"])["cells"]

@@ -1,4 +1,4 @@
-"""What a representation says of its partner in nats, and at which temperature it says most."""
+"""InfoNCE bound on mutual information, in nats, and the temperature that maximises it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 
-# Pairs told apart at once, the same for every recipe and dataset: the bound cannot exceed log of it.
+# Pairs that are contrasted at once, the same for every recipe and dataset: the bound cannot exceed log of it.
 PAIRS = 200
 LOWEST_LOG_TEMPERATURE, HIGHEST_LOG_TEMPERATURE = -8.0, 4.0
 
@@ -62,6 +62,6 @@ def _groups(f: np.ndarray, g: np.ndarray, size: int) -> tuple[torch.Tensor, torc
 
 def _loss(f: torch.Tensor, g: torch.Tensor, temperature: float) -> float:
     logits = f @ g.transpose(1, 2) / temperature
-    partners = logits.diagonal(dim1=1, dim2=2)
-    forward, backward = (logits.logsumexp(dim=side) - partners for side in (2, 1))
+    matches = logits.diagonal(dim1=1, dim2=2)
+    forward, backward = (logits.logsumexp(dim=side) - matches for side in (2, 1))
     return float((forward + backward).mean() / 2)

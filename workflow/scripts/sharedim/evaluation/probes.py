@@ -1,4 +1,4 @@
-"""What simple classifiers read of cell types in the representation of one modality."""
+"""Probes of one modality: classifiers of cell types, trained on its representation."""
 
 from __future__ import annotations
 

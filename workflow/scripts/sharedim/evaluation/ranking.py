@@ -1,4 +1,4 @@
-"""Similarities of every cell with every other, in tiles, exact where candidates are hard to tell apart."""
+"""Similarities of all pairs of cells, in tiles, exact where candidates nearly tie."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CACHED = 2**18
 LEAST_LOG_ODDS = -80.0
 # Products of fewer rows waste most of the processor.
 LEAST_ROWS = 32
-# Scores closer than this share of the largest that two rows could have are ties: the last bits of a
+# Scores closer than this fraction of the largest that two rows could have are ties: the last bits of a
 # matrix product depend on where in the matrix a cell stands.
 TIE = 1e-12
 
@@ -68,25 +68,25 @@ class Comparison:
             yield rows, similarity
 
     def places(
-        self, partner: torch.Tensor, rows: slice, similarity: torch.Tensor
+        self, match: torch.Tensor, rows: slice, similarity: torch.Tensor
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return how many candidates score higher than each row's partner, and how many the same.
+        """Return how many candidates score higher than each row's true match, and how many the same.
 
         Parameters
         ----------
-        partner : Tensor of float64, shape (n,)
-            Similarity of each query with its partner, which is one of the candidates.
+        match : Tensor of float64, shape (n,)
+            Similarity of each query with its true match, which is one of the candidates.
         rows, similarity : slice, Tensor
             A tile.
         """
-        own, blur = partner[rows], self.blur[rows]
+        own, blur = match[rows], self.blur[rows]
         higher = _count(similarity, (own + blur).float(), or_same=False)
         at_least = _count(similarity, (own - blur).float(), or_same=True)
         unclear = torch.nonzero(at_least - higher > 1).flatten()
         for part in unclear.split(max(1, TILE // (2 * similarity.shape[1]))):
             again = part + rows.start
             exact = self.left[again] @ self.right.T
-            own, tie = partner[again][:, None], self.tie[again][:, None]
+            own, tie = match[again][:, None], self.tie[again][:, None]
             higher[part] = (exact > own + tie).sum(dim=1)
             at_least[part] = (exact >= own - tie).sum(dim=1)
         return higher.cpu().numpy(), (at_least - higher - 1).cpu().numpy()
@@ -94,9 +94,9 @@ class Comparison:
     def probabilities(
         self, rows: slice, similarity: torch.Tensor, temperature: float
     ) -> torch.Tensor:
-        """Return the probability of each row's partner among all candidates.
+        """Return the probability of each row's true match among all candidates.
 
-        The softmax of similarities over temperature. Row i and candidate i are partners.
+        The softmax of similarities over temperature. Row i and candidate i are a pair.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class Comparison:
         for part, less in zip(similarity.split(height), own.split(height), strict=True):
             odds = torch.add(less, part, alpha=1 / temperature, out=self._odds[: len(part)])
             sums.append(odds.clamp_(min=LEAST_LOG_ODDS).exp_().sum(dim=1))
-        # One over the sum of odds against the partner; an infinite sum is a probability of 0.
+        # One over the sum of odds against the match; an infinite sum is a probability of 0.
         return torch.cat(sums).reciprocal_()
 
     def best(

@@ -1,4 +1,4 @@
-"""The headline of a dataset: how many shared dimensions, which d to use, and how sure that is."""
+"""Recommended output dimension of a dataset: the answer with its warnings, and a refined grid."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from sharedim.vocabulary import FOR_CELLS, Words, words_of
 MATCHING = "match_top0.5pct_rna_to_prot"
 # The null: it is compared with chance and never chosen.
 NULL = "permuted"
-# A recipe that keeps less than this share of its in-sample gain over chance overfits.
+# A recipe that keeps less than this fraction of its in-sample gain over chance overfits.
 KEPT_GAIN = 0.5
 MINIMUM_SEEDS = 3
 # Shared directions by which weak ones must change the count to be worth a word.
 NEGLIGIBLE = 0.2
 # Of the models that failed, a warning names so many.
 NAMED_FAILURES = 5
+# The largest output dimension that a grid is refined by.
+LARGEST_DIM = 50
+# Dimensions that a grid is refined by; each costs as much as one of the grid.
+MOST_REFINED = 4
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class RecipeSummary:
     chance : float
         Held-out chance level.
     kept_gain : float
-        Held-out gain over chance as a share of the in-sample gain over the same range.
+        Held-out gain over chance as a fraction of the in-sample gain over the same range.
     failed : tuple of (int, int)
         Output dimension and seed of the models without finite scores.
     saturation : Series
@@ -192,7 +196,7 @@ def _rule(words: Words) -> str:
         f"of the gain over chance, for the recipe that matches best on held-out {words.pairs}, and no "
         "less than the first d trained of at least k-hat + 1, since representations of unit length "
         "lie on a sphere, which has one dimension less than coordinates. k-hat is the participation "
-        f"ratio of the canonical correlations that hold up on {words.pairs} left out, those of the "
+        f"ratio of the canonical correlations that are significant on held-out {words.pairs}, those of the "
         "linear baseline at the largest d, to the nearest whole number; its interval reaches up to "
         "their plain count. Intervals (90 %) resample the seeds with their splits."
     )
@@ -239,13 +243,13 @@ def _sentence(
 def _shared_sentence(k_hat: dict, pairs: str) -> str:
     if k_hat["value"] is None:
         reason = {
-            "nothing_shared": f"no single direction of the linear baseline holds up on {pairs} left out",
+            "nothing_shared": f"no direction of the linear baseline is significant on held-out {pairs}",
             "not_run": "it is found by the recipe cca, which was not run",
             "failed": "no model of the recipe cca gave a finite estimate",
         }[k_hat["status"]]
-        return f"How many dimensions are shared is not known: {reason}."
+        return f"The number of shared dimensions could not be estimated: {reason}."
     span = f" ({k_hat['low']} to {k_hat['high']})" if k_hat["low"] is not None else ""
-    told = f"{k_hat['count']:g} canonical directions hold up on {pairs} left out"
+    told = f"{k_hat['count']:g} canonical directions are significant on held-out {pairs}"
     if k_hat["count"] > k_hat["effective"] + NEGLIGIBLE:
         told += f", {k_hat['effective']:.1f} with weak ones counted for less"
     if k_hat["status"] == "not_saturated":
@@ -263,9 +267,9 @@ def _warnings_of_recipes(summaries: list[RecipeSummary], words: Words) -> list[s
         if summary.recipe == NULL:
             if summary.usable:
                 warnings.append(
-                    f"The null is above chance: {NULL}, trained on wrong partners, matches "
+                    f"The null is above chance: {NULL}, trained on permuted pairs, matches "
                     f"{summary.saturation['plateau']:.4f} of held-out {words.pairs}, chance "
-                    f"{summary.chance:.4f}. Something other than pairs tells the {words.rows} apart."
+                    f"{summary.chance:.4f}. Something other than the pairing tells the {words.rows} apart."
                 )
         elif summary.overfits:
             warnings.append(
@@ -313,3 +317,41 @@ def _warnings_of_seeds(seeds: int) -> list[str]:
         f"{seeds} seed{'s' if seeds > 1 else ''} cannot tell how sure this is: use at least "
         f"{MINIMUM_SEEDS}."
     ]
+
+
+def refined_dims(answer: dict, dims: list[int]) -> list[int]:
+    """Choose output dimensions beside the grid that locate more exactly where matching saturates.
+
+    Those between the neighbours of the recommended d in the grid, the nearest to it first, with
+    k-hat + 1 before them; where matching does not saturate within the grid, up to twice its
+    last dimension.
+
+    Parameters
+    ----------
+    answer : dict
+        Of the grid, as `answer_of` gives it.
+    dims : list of int
+        The grid, in increasing order.
+
+    Returns
+    -------
+    list of int
+        At most `MOST_REFINED`, in increasing order, none of the grid; none at all where nothing shared was
+        found.
+    """
+    elbow = answer["recommended_d"]["value"]
+    if elbow is None:
+        return []
+    place = dims.index(elbow)
+    low = dims[place - 1] if place else 0
+    high = dims[place + 1] if place + 1 < len(dims) else elbow + 1
+    wanted = sorted(range(low + 1, high), key=lambda d: (abs(d - elbow), d))
+    if answer["recommended_d"]["status"] == "not_saturated":
+        beyond = np.linspace(dims[-1], min(2 * dims[-1], LARGEST_DIM), MOST_REFINED + 1)[1:]
+        wanted = [int(d) for d in np.unique(beyond.round())]
+    k_hat = answer["k_hat"]["value"]
+    if k_hat is not None and k_hat + 1 <= LARGEST_DIM:
+        # One coordinate more than is shared is all that unit lengths need.
+        wanted.insert(0, k_hat + 1)
+    new = [d for d in dict.fromkeys(wanted) if d not in dims]
+    return sorted(new[:MOST_REFINED])

@@ -1,4 +1,4 @@
-"""What trained encoders make of cells."""
+"""Representations of cells by trained encoders."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Matching and label transfer between two representations of the same cells.
 
-Row i of one representation is the partner of row i of the other. Similarities are computed in tiles
+Row i of one representation is the true match of row i of the other. Similarities are computed in tiles
 of rows and never held together.
 """
 
@@ -31,12 +31,12 @@ def top_size(k: float, n_cells: int) -> int:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Where the true partner of each cell stands among all candidates.
+    """Rank of the true match of each cell among all candidates.
 
     Attributes
     ----------
     better : ndarray of int64, shape (n,)
-        Other cells that score higher than the partner.
+        Other cells that score higher than the true match.
     tied : ndarray of int64, shape (n,)
         Other cells that score the same.
     """
@@ -46,11 +46,11 @@ class Ranks:
 
     @property
     def rivals(self) -> np.ndarray:
-        """Other cells that score at least as high: 0 for a partner that is the single best match."""
+        """Other cells that score at least as high: 0 for a true match that scores best alone."""
         return self.better + self.tied
 
     def share_within(self, k: float) -> float:
-        """Return the share of cells whose partner is in the top; ties count against it.
+        """Return the fraction of cells whose true match is in the top; ties count against it.
 
         Parameters
         ----------
@@ -61,12 +61,12 @@ class Ranks:
 
     @property
     def median_rank(self) -> float:
-        """Median place of the partner, 1 for the best; behind all that tie with it."""
+        """Median rank of the true match, 1 for the best; behind all that tie with it."""
         return float(np.median(self.rivals)) + 1
 
     @property
     def fraction_closer(self) -> float:
-        """Mean fraction of other cells that are closer than the partner; ties count half.
+        """Mean fraction of other cells that are closer than the true match; ties count half.
 
         FOSCTTM (Liu et al. 2019) is the mean of it over both directions; chance is 1/2.
         """
@@ -75,17 +75,17 @@ class Ranks:
 
 
 class Search(NamedTuple):
-    """What searching every cell's partner in the other modality found.
+    """Result of a search of the other modality for the true match of every cell.
 
     Attributes
     ----------
     ranks : Ranks
-        Of the true partners.
+        Of the true matches.
     votes : list of ndarray, each of shape (known cells, types)
         For each level of labels, what the nearest cell of known type says of each cell of known
         type: 1 for its type, shared out where several tie for the nearest.
     match_score : float
-        Mean probability given to the true partner among all candidates, the softmax of similarities
+        Mean probability given to the true match among all candidates, the softmax of similarities
         over temperature: the score of the NeurIPS 2021 competition (Lance et al. 2022). Chance is
         1 / n; nan where no temperature was given.
     """
@@ -102,7 +102,7 @@ def search(
     device: torch.device | str = "cpu",
     temperature: float | None = None,
 ) -> Search:
-    """Rank each query's partner among all candidates, and ask the nearest for their types.
+    """Rank each query's true match among all candidates, and let the nearest vote on its type.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def search(
     device : torch.device or str
         Where similarities are computed; the result is the same.
     temperature : float, optional
-        Divides the similarities where partners are given probabilities.
+        Divides the similarities in the probabilities of true matches.
 
     Returns
     -------
@@ -129,10 +129,10 @@ def search(
     ]
     better, tied = (np.empty(len(queries), dtype=np.int64) for _ in range(2))
     comparison = Comparison(queries, candidates, device)
-    partner = (comparison.left * comparison.right).sum(dim=1)
+    match = (comparison.left * comparison.right).sum(dim=1)
     probability = math.nan if temperature is None else 0.0
     for rows, similarity in comparison.tiles():
-        better[rows], tied[rows] = comparison.places(partner, rows, similarity)
+        better[rows], tied[rows] = comparison.places(match, rows, similarity)
         if temperature is not None:
             probability += float(comparison.probabilities(rows, similarity, temperature).sum())
         nearest = {
@@ -197,7 +197,7 @@ def confusion(votes: np.ndarray, types: np.ndarray) -> np.ndarray:
 
 
 def accuracy(table: np.ndarray) -> float:
-    """Return the share of cells given their own type, from a confusion table."""
+    """Return the fraction of cells given their own type, from a confusion table."""
     return float(np.trace(table) / table.sum()) if table.sum() else math.nan
 
 

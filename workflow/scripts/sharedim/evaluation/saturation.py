@@ -1,4 +1,4 @@
-"""Where a score stops improving as the output dimension grows."""
+"""Saturation of a score as the output dimension grows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scipy.stats import norm, t
 
 RESAMPLES = 1000
 LEVEL = 0.90
-# Share of the gain over chance by which a score may fall short of the plateau.
+# Fraction of the gain over chance by which a score may fall short of the plateau.
 TOLERANCE = 0.05
-# Share of unrelated data in which something may be found, for one curve.
+# False-alarm rate of one curve on unrelated data.
 FALSE_ALARMS = 0.05
 # Standard errors by which two points of a curve must differ to be told apart.
 CLEAR = 2.0
@@ -127,7 +127,7 @@ def _standard_error(values: np.ndarray) -> np.ndarray:
 def _above_chance(values: np.ndarray, best: int, chance: float, cells: int) -> bool:
     """Tell whether the best of several dimensions beats guessing.
 
-    Seeds share many of their held-out cells, so that the spread over seeds understates what
+    Seeds share many of their held-out cells, so that the deviation over seeds understates what
     chance does: the binomial error of one seed's cells is added to it. The level is divided by
     the number of dimensions among which the best was picked.
     """
@@ -232,7 +232,7 @@ def saturation_table(scores: pd.DataFrame, cells: dict[str, int]) -> pd.DataFram
     Returns
     -------
     DataFrame
-        One row a recipe, split and metric, with the columns `COLUMNS`. What describes a
+        One row per recipe, split and metric, with the columns `COLUMNS`. What describes a
         representation without being the better for being higher is left out (temperature, ranks,
         alignment, uniformity, norms).
     """

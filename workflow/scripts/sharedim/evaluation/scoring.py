@@ -52,13 +52,13 @@ class BlockScores(NamedTuple):
     Attributes
     ----------
     scores : DataFrame
-        Long, with the columns `tables.SCORE_COLUMNS`; ``chance`` is missing where there is no chance
+        Long, with the columns `SCORE_COLUMNS`; ``chance`` is missing where there is no chance
         level. A model whose weights are not finite has missing values only.
     confusions : DataFrame
-        Long, with the columns `tables.CONFUSION_COLUMNS`: of the test cells of all seeds together,
+        Long, with the columns `CONFUSION_COLUMNS`: of the test cells of all seeds together,
         how many of each type were given each type, where there was any.
     type_dimensions : DataFrame
-        Long, with the columns `tables.TYPE_DIMENSION_COLUMNS`: the intrinsic dimension of each
+        Long, with the columns `TYPE_DIMENSION_COLUMNS`: the intrinsic dimension of each
         type's test cells, at the coarsest label level; missing where the status is not ``ok``.
     """
 
@@ -68,7 +68,7 @@ class BlockScores(NamedTuple):
 
 
 class Level(NamedTuple):
-    """Cell types of one label column, as names and as a number a cell, `UNKNOWN` where missing."""
+    """Cell types of one label column, as names and as a number per cell, `UNKNOWN` where missing."""
 
     names: list[str]
     codes: np.ndarray
@@ -98,7 +98,7 @@ def score_block(
     rna, prot : ndarray, shapes (n, dx) and (n, dy)
         Features of all paired cells.
     labels : DataFrame, n rows
-        Cell types, one column a level; missing where unknown.
+        Cell types, one column per level; missing where unknown.
     test_cells : ndarray of int64, optional
         Test cells that are the same for every seed, as `sharedim.training.splits.split_cells` takes them.
     device : torch.device or str
@@ -217,7 +217,7 @@ def search_both_ways(
     temperature: float,
     device: torch.device | str = "cpu",
 ) -> dict[str, Search]:
-    """Search every cell's partner and type in the other modality, from RNA and from protein.
+    """Rank every cell's true match in the other modality, and transfer its type, both ways.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def search_both_ways(
     codes : dict of str to ndarray of int64, shape (n,)
         Types of the cells, by label column; `UNKNOWN` where missing.
     temperature : float
-        Divides the similarities where partners are given probabilities.
+        Divides the similarities in the probabilities of true matches.
     device : torch.device or str
         Where cells are compared.
     """
@@ -326,10 +326,10 @@ def _log_missing(modality: str, found: Dimensions) -> None:
 def _geometry(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]]:
     yield "alignment", alignment(f, g), math.nan
     for modality, representation in (("rna", f), ("prot", g)):
-        mean, spread = norms(representation)
+        mean, variation = norms(representation)
         yield f"uniformity_{modality}", uniformity(representation), math.nan
         yield f"norm_mean_{modality}", mean, math.nan
-        yield f"norm_spread_{modality}", spread, math.nan
+        yield f"norm_spread_{modality}", variation, math.nan
 
 
 def _matching(ranks: Ranks, direction: str) -> Iterator[tuple[str, float, float]]:

@@ -1,4 +1,4 @@
-"""In how many directions two representations of the same cells vary together."""
+"""Canonical directions in which two representations of the same cells vary together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sharedim.training.cca import FOLDS, correlation, left_out_variates
 
 # Keeps covariances of representations that do not use all their columns invertible.
 RIDGE = 1e-3
-# Share of unrelated pairs in which some direction is counted.
+# False-alarm rate: fraction of unrelated pairs in which some direction is counted.
 FALSE_ALARMS = 0.05
 
 
@@ -22,11 +22,11 @@ class SharedDirections(NamedTuple):
     Attributes
     ----------
     count : float
-        Those whose correlation on cells left out is clearly above 0; nan with too few cells.
+        Those whose correlation on held-out cells is clearly above 0; nan with too few cells.
     effective : float
         Participation ratio of the correlations, (sum r)^2 / sum r^2, over those counted.
     correlations : ndarray, shape (d,)
-        Correlation of each pair of variates on cells left out.
+        Correlation of each pair of variates on held-out cells.
     """
 
     count: float

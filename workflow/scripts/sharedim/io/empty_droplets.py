@@ -1,4 +1,4 @@
-"""Protein background from empty droplets: values denoised by dsb (Mulè et al. 2022)."""
+"""Protein background of empty droplets, against which dsb denoises counts (Mulè et al. 2022)."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ from sharedim.io.modalities import (
     read_matrix,
     recognised,
 )
+from sharedim.io.protein_values import FROM_DROPLETS, muon_proteins
 from sharedim.io.readers import open_cells
-from sharedim.preprocessing.protein_transforms import muon_proteins
 
 logger = logging.getLogger(__name__)
 
-FROM_DROPLETS = "dsb_from_droplets"
 # Fewer do not tell the mean and standard deviation of a protein's background.
 FEWEST_DROPLETS = 100
 # With fewer of the cells among its barcodes, the raw matrix is of another run.
@@ -37,7 +36,7 @@ LEAST_KNOWN = 0.5
 
 @dataclass(frozen=True)
 class EmptyDroplets:
-    """Where empty droplets are, and what is done with them.
+    """The file with empty droplets, and the options of dsb.
 
     Attributes
     ----------
@@ -56,6 +55,30 @@ class EmptyDroplets:
     smallest: int
     isotype_controls: str | None
     denoise: bool = True
+
+
+def droplets_of(
+    protein_transform: str,
+    empty_droplets: str | None,
+    empty_droplet_counts: int,
+    isotype_controls: str | None,
+    denoise: bool = True,
+) -> EmptyDroplets | None:
+    """Return the droplets that proteins are denoised against, None where they are not.
+
+    Raises
+    ------
+    InputError
+        If proteins are to be denoised and no empty droplets are given.
+    """
+    if protein_transform != FROM_DROPLETS:
+        return None
+    if empty_droplets is None:
+        raise InputError(
+            f"protein_transform={FROM_DROPLETS} needs the empty droplets; name the raw matrix, such as "
+            "empty_droplets=raw_feature_bc_matrix.h5, or use clr_per_cell"
+        )
+    return EmptyDroplets(empty_droplets, empty_droplet_counts, isotype_controls, denoise)
 
 
 def denoised(

@@ -1,9 +1,9 @@
-"""What a file with cells holds: its modalities, how they are told apart, and their matrices."""
+"""Modalities of a file with cells: their recognition, their features and their matrices."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -132,7 +132,7 @@ def recognised(file: CellFile, kind: str, named: str | None) -> list[str]:
     kind : str
         ``"rna"`` or ``"prot"``.
     named : str or None
-        The name a person gave, whatever its spelling; None recognises the usual names.
+        The name that the user gave, whatever its spelling; None recognises the usual names.
 
     Returns
     -------
@@ -216,6 +216,32 @@ def refuse_duplicated_names(file: CellFile, modalities: dict[str, Modality]) -> 
             )
 
 
+def modalities_of(
+    file: CellFile, names: Mapping[str, str], counts_layer: str | None
+) -> tuple[dict[str, Modality], list[str]]:
+    """Return the modalities of a file by kind, without features of another kind, and notes on these.
+
+    Parameters
+    ----------
+    file : CellFile
+        An opened file.
+    names : dict of str to str
+        The names of its modalities, by the kinds ``"rna"`` and ``"prot"``.
+    counts_layer : str or None
+        Layer with raw counts that the user named.
+
+    Raises
+    ------
+    InputError
+        If cell names repeat, no modality has the layer, or all features of one are of another kind.
+    """
+    notes: list[str] = []
+    found = {kind: only_its_kind(file, name, kind, notes) for kind, name in names.items()}
+    refuse_duplicated_names(file, found)
+    require_layer(file, found.values(), counts_layer)
+    return found, notes
+
+
 def cell_columns(tables: Iterable[pd.DataFrame], cells: pd.Index) -> pd.DataFrame:
     """Collect the columns about cells.
 
@@ -230,7 +256,7 @@ def cell_columns(tables: Iterable[pd.DataFrame], cells: pd.Index) -> pd.DataFram
     Returns
     -------
     DataFrame
-        One row a cell.
+        One row per cell.
     """
     columns: dict[str, pd.Series] = {}
     listing: dict[str, np.ndarray] = {}
@@ -247,7 +273,7 @@ def cell_columns(tables: Iterable[pd.DataFrame], cells: pd.Index) -> pd.DataFram
 
 
 def require_layer(file: CellFile, modalities: Iterable[Modality], named: str | None) -> None:
-    """Refuse a layer that a person named and none of these modalities has."""
+    """Refuse a layer that the user named and none of these modalities has."""
     found = list(dict.fromkeys(name for modality in modalities for name in modality.layers))
     if named is not None and named not in found:
         raise InputError(

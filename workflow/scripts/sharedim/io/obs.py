@@ -1,4 +1,4 @@
-"""Columns about cells: which hold cell types, which hold batches, and what a type is called."""
+"""Columns about cells: cell types, batches, and labels of unknown type."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def find_labels(
     columns : DataFrame
         Every column about the cells.
     named : list of str or None
-        Columns a person named; None recognises them by their usual names, at most two of them.
+        Columns that the user named; None recognises them by their usual names, at most two of them.
     where : str
         The file, for messages.
     usual : tuple of str
@@ -114,7 +114,7 @@ def find_labels(
 def find_batch(
     columns: pd.DataFrame, named: str | None, where: str, option: str = "batch"
 ) -> pd.Series | None:
-    """Return the column with batches as text: the one a person named, or one with a usual name."""
+    """Return the column with batches as text: the one that the user named, or one with a usual name."""
     if named is not None:
         return _batches(columns[_column_named(columns, named, option, where)])
     for usual in BATCH_NAMES:

@@ -13,7 +13,7 @@ from anndata import AnnData
 
 from sharedim.errors import InputError
 from sharedim.io import validation
-from sharedim.io.empty_droplets import FROM_DROPLETS, EmptyDroplets, denoised
+from sharedim.io.empty_droplets import EmptyDroplets, denoised, droplets_of
 from sharedim.io.modalities import (
     CELLS,
     FEATURES,
@@ -24,23 +24,14 @@ from sharedim.io.modalities import (
     CellFile,
     cell_columns,
     listed,
-    only_its_kind,
+    modalities_of,
     read_matrix,
     recognised,
-    refuse_duplicated_names,
-    require_layer,
 )
 from sharedim.io.obs import FEATURE_LABEL_NAMES, LABEL_NAMES, find_batch, find_labels
 from sharedim.io.precomputed_pairs import feature_kinds, pair_features, with_annotations
+from sharedim.io.protein_values import ISOTYPE_CONTROLS, TRANSFORMED
 from sharedim.io.readers import open_cells
-
-# Isotype controls by the names antibody panels give them; "IgG" alone may be a true marker.
-ISOTYPE_CONTROLS = (
-    r"(?i)isotype|(?<![a-z])(mouse|ms|rat|rag|hamster)[-_. ]*ig[gm]"
-    r"|(?<![a-z])m?igg[12][abc]?k?(?![a-z0-9])"
-)
-# Protein values that are no counts when they are taken up.
-TRANSFORMED = ("dsb", "none", FROM_DROPLETS)
 
 
 @dataclass(frozen=True)
@@ -141,7 +132,7 @@ def read_paired_cells(
     Parameters
     ----------
     source : path-like, list of path-like or CellFile
-        As `sharedim.io.readers.open_cells` takes it, or what that returned.
+        As `sharedim.io.readers.open_cells` takes it.
     rna_modality, protein_modality : str, optional
         Names of the modalities; recognised by their usual names when not given.
     labels : list of str, optional
@@ -191,22 +182,16 @@ def read_paired_cells(
     batches = hold_out = find_batch(pairs.columns, batch, pairs.where)
     if hold_out_column is not None:
         hold_out = find_batch(pairs.columns, hold_out_column, pairs.where, "hold-out")
-    usable = (
-        validation.all_usable(pairs.rna, pairs.prot)
-        if pairs.kind == FEATURES
-        else validation.choose_usable(
+    usable = validation.all_usable(pairs.rna, pairs.prot)
+    if pairs.kind == CELLS:
+        usable = validation.choose_usable(
             pairs.rna, pairs.prot, isotype_controls, pairs.where, counts=counted
         )
-    )
     kept = usable.cells
     return PairedCells(
         where=pairs.where,
         rna=pairs.rna if kept.all() else pairs.rna[kept].copy(),
-        prot=(
-            pairs.prot
-            if kept.all() and usable.proteins.all()
-            else pairs.prot[kept][:, usable.proteins].copy()
-        ),
+        prot=_only(pairs.prot, kept, usable.proteins),
         labels=label_table[kept],
         batch=None if batches is None else batches[kept],
         hold_out=None if hold_out is None else hold_out[kept],
@@ -217,6 +202,11 @@ def read_paired_cells(
         kind=pairs.kind,
         words=pairs.words,
     )
+
+
+def _only(data: AnnData, cells: np.ndarray, features: np.ndarray) -> AnnData:
+    """Return some cells and features, given by truth values; the data themselves where all are kept."""
+    return data if cells.all() and features.all() else data[cells][:, features].copy()
 
 
 def pair_cells(
@@ -234,7 +224,7 @@ def pair_cells(
     Parameters and errors are those of `read_paired_cells`; ``counted`` tells whether the protein
     values are raw counts, ``droplets`` against which droplets they are denoised.
     """
-    file = source if isinstance(source, CellFile) else open_cells(source)
+    file = open_cells(source)
     if file.unpaired:
         raise InputError(file.unpaired)
     if file.kind == FEATURES:
@@ -245,11 +235,9 @@ def pair_cells(
             f"{file.where}: annotations are for precomputed features; the columns about cells stand in "
             "their own file"
         )
-    notes: list[str] = []
     names = _names_of_both(file, rna_modality, protein_modality)
-    rna, prot = (only_its_kind(file, names[kind], kind, notes) for kind in (RNA, PROTEIN))
-    refuse_duplicated_names(file, {RNA: rna, PROTEIN: prot})
-    require_layer(file, (rna, prot), counts_layer)
+    found, notes = modalities_of(file, names, counts_layer)
+    rna, prot = found[RNA], found[PROTEIN]
     if droplets is not None:
         prot, sentence = denoised(prot, droplets, file.where, counts_layer)
         notes.append(sentence)
@@ -269,30 +257,6 @@ def pair_cells(
         ],
         simulation=file.simulation,
     )
-
-
-def droplets_of(
-    protein_transform: str,
-    empty_droplets: str | None,
-    empty_droplet_counts: int,
-    isotype_controls: str | None,
-    denoise: bool = True,
-) -> EmptyDroplets | None:
-    """Return the droplets that proteins are denoised against, None where they are not.
-
-    Raises
-    ------
-    InputError
-        If they should be and no empty droplets are known.
-    """
-    if protein_transform != FROM_DROPLETS:
-        return None
-    if empty_droplets is None:
-        raise InputError(
-            f"protein_transform={FROM_DROPLETS} needs the empty droplets; name the raw matrix, such as "
-            "empty_droplets=raw_feature_bc_matrix.h5, or use clr_per_cell"
-        )
-    return EmptyDroplets(empty_droplets, empty_droplet_counts, isotype_controls, denoise)
 
 
 def _feature_pairs(file: CellFile, words: dict[str, str]) -> Pairs:
@@ -324,7 +288,7 @@ def as_mudata(pairs: Pairs) -> mudata.MuData:
 
 
 def cell_table(cells: PairedCells, test_cells: np.ndarray) -> pd.DataFrame:
-    """Return one row a cell in the order of the features: name, batch, test cell, and labels.
+    """Return one row per cell in the order of the features: name, batch, test cell, and labels.
 
     ``held_out`` is 1 for the test cells that are the same for every seed.
     """
@@ -357,7 +321,7 @@ def _names_of_both(
 
 
 def _truth_of(truth: object) -> dict | None:
-    """Return what a simulation of ours knows; somebody else's "simulation" is no truth."""
+    """Return the truth of a simulation of this workflow; any other "simulation" is none."""
     if not isinstance(truth, Mapping) or "shared_dimensions" not in truth:
         return None
     plain = {name: np.asarray(value) for name, value in truth.items()}

@@ -1,4 +1,4 @@
-"""Files with precomputed features: pairs of matrices as .npz, .npy or .parquet, opened."""
+"""Files with precomputed features: pairs of matrices as .npz, .npy or .parquet."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NUMERIC = "fiub"
 TEXT = "US"
 NEEDED = (
     "a .npz file with two 2-D arrays of numbers, or a pair of .npy or .parquet files with one matrix "
-    "each, a row a pair"
+    "each, one row per pair"
 )
 
 
@@ -198,7 +198,7 @@ def _as_matrix(path: Path, word: str, array: np.ndarray) -> _Matrix:
     if array.ndim != 2 or array.dtype.kind not in NUMERIC or not array.shape[1]:
         raise InputError(
             f"{path}: the array {word} {_shape(array)} of {array.dtype.name} is no matrix of features; "
-            "a 2-D array of numbers is needed, a row a pair and a column a feature"
+            "a 2-D array of numbers is needed, one row per pair and one column per feature"
         )
     features = pd.Index([f"column{place}" for place in range(array.shape[1])])
     return _Matrix(word, _floats(array), features)

@@ -1,4 +1,4 @@
-"""Pairs of precomputed features: which modality is which, rows matched, and what cannot be used."""
+"""Pairs of precomputed features: modalities recognised, rows matched, unusable values refused."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def with_annotations(file: CellFile, annotations: str | Path | None) -> CellFile
     else:
         raise InputError(
             f"{path}: {len(table):,} rows for {len(names):,} pairs, and its first column "
-            f"'{table.columns[0]}' holds no names of pairs; a row a pair is needed, in their order or "
+            f"'{table.columns[0]}' holds no names of pairs; one row per pair is needed, in their order or "
             "with their names first"
         )
     others = file.obs[[name for name in file.obs if name not in table]]
@@ -211,7 +211,9 @@ def _read_table(path: Path) -> pd.DataFrame:
     endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"]
     separator = SEPARATORS.get(endings[-1] if endings else "")
     if separator is None and endings[-1:] != [".parquet"]:
-        raise InputError(f"{path}: annotations are a .tsv, .csv or .parquet file with a row a pair")
+        raise InputError(
+            f"{path}: annotations are a .tsv, .csv or .parquet file with one row per pair"
+        )
     try:
         table = pd.read_csv(path, sep=separator) if separator else pd.read_parquet(path)
     except MemoryError:
@@ -222,5 +224,5 @@ def _read_table(path: Path) -> pd.DataFrame:
     if not table.index.equals(pd.RangeIndex(len(table))):
         table = table.reset_index()
     if not len(table.columns):
-        raise InputError(f"{path}: a table without columns; a row a pair is needed")
+        raise InputError(f"{path}: a table without columns; one row per pair is needed")
     return table.set_axis(table.columns.astype(str), axis=1)

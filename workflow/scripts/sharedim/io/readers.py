@@ -1,4 +1,4 @@
-"""Files with cells or features, opened: modalities, matrices and columns, whatever the format.
+"""Readers of files with cells or features: modalities, matrices and columns of any format.
 
 Nothing is chosen or checked here beyond that the file can be read; `sharedim.io.paired` does the rest.
 """
@@ -47,14 +47,15 @@ FEATURE_TYPE_COLUMNS = ("feature_types", "feature_type", "modality")
 PROTEIN_TABLES = ("protein_expression", "protein_counts", "proteins", "protein", "adt")
 
 
-def open_cells(source: str | Path | list[str]) -> CellFile:
+def open_cells(source: str | Path | list[str] | CellFile) -> CellFile:
     """Open a file with cells, recognising its format by what is in it.
 
     Parameters
     ----------
-    source : path-like or list of path-like
+    source : path-like, list of path-like or CellFile
         A file, a 10x matrix folder, or two .h5ad files of which the first holds RNA and the second
-        protein. Or features: a .npz file, or two .npy or .parquet files.
+        protein. Or features: a .npz file, or two .npy or .parquet files. A file that is open
+        already is returned.
 
     Returns
     -------
@@ -66,6 +67,8 @@ def open_cells(source: str | Path | list[str]) -> CellFile:
     InputError
         If the path does not exist, cannot be read, or is of no known format.
     """
+    if isinstance(source, CellFile):
+        return source
     if isinstance(source, list | tuple):
         if len(source) == 1:
             return open_cells(source[0])
@@ -172,8 +175,8 @@ def read_table(path: Path, element: str) -> pd.DataFrame:
     table = _read(path, element)
     if not isinstance(table, pd.DataFrame):
         raise InputError(
-            f"{path}: '{element.strip('/')}' is no table in a format of today, as when written by a very old "
-            "anndata; read the file there and write it with a current one"
+            f"{path}: '{element.strip('/')}' was written by an unsupported anndata version; re-save "
+            "it with a current one"
         )
     return table.set_index(table.index.astype(str))
 
@@ -378,5 +381,5 @@ def _open_seurat(path: Path) -> CellFile:
 
 
 def _refuse(sentence: str) -> Matrix:
-    """Stand for a matrix that is not there, until somebody asks for it."""
+    """Stand for a matrix that is not there, until it is read."""
     raise InputError(sentence)

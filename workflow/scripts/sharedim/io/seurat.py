@@ -1,4 +1,4 @@
-"""Reading a Seurat object from R's files, without R."""
+"""Seurat objects in R's files, read without R."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SAVE_ALONE = 'save the Seurat object alone in R, with saveRDS(object, "cells.rds
 
 @dataclass(frozen=True)
 class SeuratCells:
-    """What a Seurat object holds.
+    """Content of a Seurat object.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class SeuratCells:
         The assays with counts, in their order: ``X`` holds them as they are, cells x features in
         CSR as float32.
     obs : DataFrame
-        ``meta.data``, one row a cell. A factor is a categorical, and missing values are missing.
+        ``meta.data``, one row per cell. A factor is a categorical, and missing values are missing.
         Columns that are no vectors are left out.
     without_counts : dict of str to str
         For each assay with normalised data alone, the sentence to refuse it with when it is asked

@@ -1,4 +1,4 @@
-"""All cells of a file, whichever modality they have: for embedding, where no pairs are needed."""
+"""Unpaired cells: all cells of a file, whichever modality they have, for embedding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anndata import AnnData
 
 from sharedim.errors import InputError
 from sharedim.io import validation
-from sharedim.io.empty_droplets import denoised
+from sharedim.io.empty_droplets import denoised, droplets_of
 from sharedim.io.modalities import (
     FEATURES,
     IN_WORDS,
@@ -24,17 +24,14 @@ from sharedim.io.modalities import (
     Modality,
     cell_columns,
     listed,
-    only_its_kind,
+    modalities_of,
     read_matrix,
     recognised,
-    refuse_duplicated_names,
-    require_layer,
 )
 from sharedim.io.obs import FEATURE_LABEL_NAMES, LABEL_NAMES, find_batch, find_labels
-from sharedim.io.paired import ISOTYPE_CONTROLS, TRANSFORMED, droplets_of
 from sharedim.io.precomputed_pairs import feature_kinds, read_features, with_annotations
+from sharedim.io.protein_values import AS_GIVEN, ISOTYPE_CONTROLS, TRANSFORMED
 from sharedim.io.readers import open_cells
-from sharedim.preprocessing.projection import AS_GIVEN
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ def read_cells(
     Parameters
     ----------
     source : path-like, list of path-like or CellFile
-        As `sharedim.io.readers.open_cells` takes it, or what that returned.
+        As `sharedim.io.readers.open_cells` takes it.
     rna_modality, protein_modality, counts_layer, protein_transform, labels, batch
         As `sharedim.io.paired.read_paired_cells` takes them.
     modality : str, optional
@@ -116,7 +113,7 @@ def read_cells(
     InputError
         If neither RNA nor protein is found, one that is needed is not, or a matrix cannot be used.
     """
-    file = source if isinstance(source, CellFile) else open_cells(source)
+    file = open_cells(source)
     names = find_kinds(
         file,
         rna_modality=rna_modality,
@@ -126,28 +123,27 @@ def read_cells(
         need=need,
     )
     given = protein_transform == AS_GIVEN or file.kind == FEATURES
+    counted = {RNA: not given, PROTEIN: not given and protein_transform not in TRANSFORMED}
     if file.kind == FEATURES:
         file = with_annotations(file, annotations)
-    notes: list[str] = []
-    found = {kind: only_its_kind(file, name, kind, notes) for kind, name in names.items()}
-    refuse_duplicated_names(file, found)
-    if not given:
-        require_layer(file, found.values(), counts_layer)
+    found, notes = modalities_of(file, names, None if given else counts_layer)
     droplets = droplets_of(
         protein_transform, empty_droplets, empty_droplet_counts, isotype_controls
     )
-    if droplets is not None and PROTEIN in found and not given:
-        found[PROTEIN], _ = denoised(found[PROTEIN], droplets, file.where, counts_layer)
-    counted = {RNA: not given, PROTEIN: not given and protein_transform not in TRANSFORMED}
-    read = {
-        kind: read_features(file, names[kind])
-        if given
-        else read_matrix(one, one.obs.index, kind, file.where, counts_layer, counts=counted[kind])
-        for kind, one in found.items()
-    }
+    if given:
+        read = {kind: read_features(file, name) for kind, name in names.items()}
+    else:
+        if droplets is not None and PROTEIN in found:
+            found[PROTEIN], _ = denoised(found[PROTEIN], droplets, file.where, counts_layer)
+        read = {
+            kind: read_matrix(
+                one, one.obs.index, kind, file.where, counts_layer, counts=counted[kind]
+            )
+            for kind, one in found.items()
+        }
+        if len(found) > 1:
+            notes += validation.name_notes(found[RNA].features, found[PROTEIN].features)
     columns = cell_columns((file.obs, *(one.obs for one in found.values())), _union(found))
-    if len(found) > 1 and not given:
-        notes += validation.name_notes(found[RNA].features, found[PROTEIN].features)
     return AnyCells(
         where=file.where,
         rna=read.get(RNA),

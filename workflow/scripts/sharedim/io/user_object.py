@@ -1,4 +1,4 @@
-"""The user's own object: opened whole, nothing lost or renamed, and written again."""
+"""User's object, opened whole with nothing lost or renamed, and written again."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def _of_counts(file: CellFile, kinds: dict[str, str], *, keep_names: bool) -> Us
         try:
             parts[called.get(name, name)] = _with_counts(modality)
         except InputError as error:
-            # An assay without counts, such as an integrated one, keeps nobody from the others.
+            # An assay without counts, such as an integrated one, does not prevent the use of the others.
             if name in called:
                 raise
             notes.append(f"Left out: {error}.")

@@ -1,4 +1,4 @@
-"""What makes an input unusable, and what a person should know about a usable one, in words."""
+"""Validation of input: reasons to refuse it, and notes on what is odd about a usable one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VALUES_AT_ONCE = 2**22
 
 @dataclass(frozen=True)
 class Usable:
-    """What of two paired matrices can be used.
+    """Cells and proteins of two paired matrices that can be used.
 
     Attributes
     ----------
@@ -177,6 +177,31 @@ def choose_usable(
     InputError
         If too few genes, proteins or cells remain.
     """
+    proteins, protein_notes = _usable_proteins(prot, isotype_controls)
+    left = (
+        ""
+        if proteins.all()
+        else f" of {prot.n_vars} can be used (the others are constant or isotype controls)"
+    )
+    if proteins.sum() < MINIMUM_PROTEINS:
+        raise InputError(
+            f"{where}: only {proteins.sum()} proteins{left}; at least {MINIMUM_PROTEINS} are needed"
+        )
+    if rna.n_vars < MINIMUM_GENES:
+        raise InputError(f"{where}: only {rna.n_vars} genes; at least {MINIMUM_GENES} are needed")
+
+    depths = {"RNA": _dense_row(rna.X.sum(axis=1))}
+    if not depths["RNA"].any():
+        raise InputError(f"{where}: the RNA matrix holds zeros only; raw counts are needed")
+    if counts:
+        depths["protein"] = _dense_row(prot.X[:, proteins].sum(axis=1))
+    cells, cell_notes = _measured_cells(depths)
+    _check_number_of_cells(int(cells.sum()), where)
+    return Usable(cells, proteins, [*protein_notes, *cell_notes])
+
+
+def _usable_proteins(prot: AnnData, isotype_controls: str | None) -> tuple[np.ndarray, list[str]]:
+    """Return which proteins vary and are no isotype controls, and notes on the others."""
     notes = []
     proteins = np.ones(prot.n_vars, dtype=bool)
     if isotype_controls:
@@ -192,38 +217,25 @@ def choose_usable(
             f"Proteins with the same value in every cell are left out: "
             f"{some_of(prot.var_names[constant])}."
         )
-    proteins &= ~constant
-    left = (
-        ""
-        if proteins.all()
-        else f" of {prot.n_vars} can be used (the others are constant or isotype controls)"
-    )
-    if proteins.sum() < MINIMUM_PROTEINS:
-        raise InputError(
-            f"{where}: only {proteins.sum()} proteins{left}; at least {MINIMUM_PROTEINS} are needed"
-        )
-    if rna.n_vars < MINIMUM_GENES:
-        raise InputError(f"{where}: only {rna.n_vars} genes; at least {MINIMUM_GENES} are needed")
+    return proteins & ~constant, notes
 
-    depth = _dense_row(rna.X.sum(axis=1))
-    if not depth.any():
-        raise InputError(f"{where}: the RNA matrix holds zeros only; raw counts are needed")
-    empty = {"RNA": depth == 0}
-    if counts:
-        empty["protein"] = _dense_row(prot.X[:, proteins].sum(axis=1)) == 0
-    for what, cells in empty.items():
-        if cells.any():
-            have = "has" if cells.sum() == 1 else "have"
-            notes.append(f"{_number(cells.sum(), 'cell')} left out, which {have} no {what} counts.")
-    kept = ~np.logical_or.reduce(list(empty.values()))
-    droplets = int((kept & (depth < EMPTY_DROPLET)).sum())
+
+def _measured_cells(depths: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
+    """Return which cells have counts in every modality, by depths of each, and notes on cells."""
+    notes = []
+    for what, depth in depths.items():
+        empty = int((depth == 0).sum())
+        if empty:
+            have = "has" if empty == 1 else "have"
+            notes.append(f"{_number(empty, 'cell')} left out, which {have} no {what} counts.")
+    kept = np.logical_and.reduce([depth != 0 for depth in depths.values()])
+    droplets = int((kept & (depths["RNA"] < EMPTY_DROPLET)).sum())
     if droplets > MANY_EMPTY_DROPLETS * kept.sum():
         notes.append(
             f"{droplets:,} cells have fewer than {EMPTY_DROPLET} RNA counts, as empty droplets do; "
             "give the filtered matrix."
         )
-    _check_number_of_cells(int(kept.sum()), where)
-    return Usable(kept, proteins, notes)
+    return kept, notes
 
 
 def all_usable(rna: AnnData, prot: AnnData) -> Usable:

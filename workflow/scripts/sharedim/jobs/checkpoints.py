@@ -1,4 +1,4 @@
-"""Trained models on disk: safetensors files, written atomically, nothing finished ever lost."""
+"""Checkpoints of trained models: safetensors files, written atomically, nothing finished ever lost."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def block_header(
     Parameters
     ----------
     recipe : dict
-        As `sharedim.training.recipes.as_record` gives it.
+        The recipe as plain values.
     dim : int
         Output dimension d.
     seeds : list of int

@@ -1,4 +1,4 @@
-"""What a job says: to its log file and to the terminal."""
+"""Log of a job, in its file and on the terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AGAIN = "the same command again; what is finished is kept"
 
 @contextmanager
 def job(log: str | Path, name: str) -> Iterator[logging.Logger]:
-    """Log a job from start to end and turn its errors into what a person needs.
+    """Log a job from start to end and turn its errors into what a user needs.
 
     An input that cannot be used, or a file that cannot be written, ends the job with its one
     sentence; any other error with its traceback in the log and one line on the terminal. A last

@@ -1,4 +1,4 @@
-"""A job among other processes: it alone writes its checkpoints, and it ends with its Snakemake."""
+"""Locks on checkpoints, and the end of a job whose Snakemake is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far training is: a bar on a terminal, plain lines in a log."""
+"""Progress of a computation: a bar on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tqdm import tqdm
-
-if TYPE_CHECKING:
-    from sharedim.training.loop import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -22,14 +19,22 @@ SECONDS_BETWEEN_DRAWINGS = 0.5
 BAR = "{desc} {percentage:3.0f} %|{bar}| {elapsed} gone, {remaining} left"
 
 
+class Progress(Protocol):
+    """The state of a computation; as text, one line that describes it."""
+
+    @property
+    def share(self) -> float:
+        """Fraction of all the work that is done, between 0 and 1."""
+
+
 @contextmanager
 def shown(name: str) -> Iterator[Callable[[Progress], None]]:
-    """Give a function to be told of progress; show it until the block ends.
+    """Give a function that takes progress and shows it, until the block ends.
 
     Parameters
     ----------
     name : str
-        What is in training, in a word or two.
+        The computation in a word or two.
     """
     last_line = time.monotonic()
     with ExitStack() as open_bars:
@@ -38,18 +43,18 @@ def shown(name: str) -> Iterator[Callable[[Progress], None]]:
         def observe(progress: Progress) -> None:
             nonlocal bar, first, last_line
             if bar is None:
-                # Not before there is progress: lines of the log come first. Time left is told from
-                # what was done since, as training may have gone on from an earlier job.
+                # Not before there is progress: lines of the log come first. The time left follows
+                # from what was done since, as the work may have gone on from an earlier job.
                 bar = open_bars.enter_context(_bar(progress.share))
                 first = time.monotonic(), progress.share
-            bar.set_description_str(f"{name}: {sentence(progress)}", refresh=False)
+            bar.set_description_str(f"{name}: {progress}", refresh=False)
             bar.update(progress.share - bar.n)
             now = time.monotonic()
             done = progress.share - first[1]
             if now - last_line >= SECONDS_BETWEEN_LINES and done > 0:
                 last_line = now
                 left = (now - first[0]) * (1 - progress.share) / done
-                logger.info("%s, about %s left", sentence(progress), timedelta(seconds=round(left)))
+                logger.info("%s, about %s left", progress, timedelta(seconds=round(left)))
 
         yield observe
 
@@ -65,13 +70,4 @@ def _bar(share: float) -> tqdm:
         # With nobody at the terminal the bar keeps silent.
         disable=not sys.stderr.isatty(),
         file=sys.stderr,
-    )
-
-
-def sentence(progress: Progress) -> str:
-    """Say where training stands."""
-    return (
-        f"{progress.models_done} of {progress.models} models done, {progress.stack} at epoch "
-        f"{progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}, "
-        f"temperature {progress.temperature:.3f}"
     )

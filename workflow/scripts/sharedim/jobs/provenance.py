@@ -1,4 +1,4 @@
-"""Where results come from: code, configuration, input, packages, device, seeds, duration."""
+"""Provenance of results: code, configuration, input, packages, device, seeds, duration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sharedim import __version__
 
-# What decides numbers and pictures, by the names that packages are installed under.
+# Packages that decide numbers and figures, by the names they are installed under.
 PACKAGES = (
     "torch",
     "numpy",

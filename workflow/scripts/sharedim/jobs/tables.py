@@ -1,4 +1,4 @@
-"""The tables that pass between rules: tab-separated text with a header line."""
+"""Tables that pass between rules: tab-separated text with a header line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test cells that are the same for every seed, where a person wants them so."""
+"""Held-out test cells that are the same for every seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of either modality before training: features, and the options they are made by."""
+"""Options of preprocessing, and the features that it makes."""
 
 from __future__ import annotations
 

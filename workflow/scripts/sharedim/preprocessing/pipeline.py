@@ -1,4 +1,4 @@
-"""From raw counts to the features that are trained on: Seurat's WNN recipe, as the paper has it."""
+"""Pipeline from raw counts to features: Seurat's WNN recipe, as in the paper."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sharedim.errors import InputError
+from sharedim.io.protein_values import AS_GIVEN
 from sharedim.preprocessing.options import PAPER, FeatureOptions, Features, moments
 from sharedim.preprocessing.precomputed import given_features, steps_of
 from sharedim.preprocessing.projection import (
-    AS_GIVEN,
     LOG_NORMALISE,
     RNA_TARGET_SUM,
     ROWS_AT_ONCE,

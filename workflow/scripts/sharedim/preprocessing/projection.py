@@ -1,4 +1,4 @@
-"""The saved preprocessing: how counts of any cells become the components that were fitted."""
+"""Projection of cells to the fitted components: the saved preprocessing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import pandas as pd
 from scipy import sparse
 
 from sharedim.errors import InputError, some_of
+from sharedim.io.protein_values import AS_GIVEN
 from sharedim.jobs.checkpoints import ModelBlock, read_block, write_block
 from sharedim.preprocessing.protein_transforms import transform_proteins
 
 RNA_TARGET_SUM = 1e4
 LOG_NORMALISE = "log_normalise"
-# Features that were computed elsewhere: matched by number, scaled at most, and not rotated.
-AS_GIVEN = "as_given"
 # Rows made dense or projected together.
 ROWS_AT_ONCE = 20_000
 PLACES = {"rna": "first", "prot": "second"}
@@ -36,7 +35,8 @@ class Projection:
     used : ndarray of int64, shape (features,)
         Places in `names` of those that components are computed from.
     transform : str
-        ``"log_normalise"`` for RNA, ``"as_given"`` for precomputed features, or as
+        ``"log_normalise"`` for RNA, ``"as_given"`` for precomputed features, which are scaled at
+        most and not rotated, or as
         `sharedim.preprocessing.protein_transforms.transform_proteins` names it.
     log_means : ndarray, shape (features,) or (0,)
         Mean logarithms of the proteins, which ``clr_per_protein`` needs.
@@ -179,7 +179,7 @@ def match_features(
     modality, where : str
         ``"rna"`` or ``"prot"``, and the file: for messages.
     limit : float
-        Largest share of the features used that may be missing.
+        Largest fraction of the features used that may be missing.
 
     Raises
     ------

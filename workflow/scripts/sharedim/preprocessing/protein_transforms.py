@@ -1,11 +1,10 @@
-"""What is done to protein counts before they are centred and scaled: one name for each way."""
+"""Transforms of protein counts before centring and scaling, by name."""
 
 from __future__ import annotations
 
-import warnings
-from types import ModuleType
-
 import numpy as np
+
+from sharedim.io.protein_values import muon_proteins
 
 # By the names of the configuration; what they are, for a methods section.
 IN_WORDS = {
@@ -68,15 +67,6 @@ def transform_proteins(
     if name in (*DENOISED, "none"):
         return values
     raise ValueError(f"protein_transform '{name}' is none of {', '.join(TRANSFORMS)}")
-
-
-def muon_proteins() -> ModuleType:
-    """Return ``muon.prot``, whose import takes seconds that only jobs with proteins should wait for."""
-    with warnings.catch_warnings():
-        # It reads the versions of others in a way that is going out of use.
-        warnings.simplefilter("ignore", FutureWarning)
-        from muon import prot
-    return prot
 
 
 def _centred_log_ratio(values: np.ndarray, axis: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What the workflow sees in a dataset, in plain values for `check.json` and for people."""
+"""Summary of a dataset before any training, in plain values for `check.json` and for users."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from sharedim.io.modalities import FEATURES, PROTEIN, RNA
 from sharedim.io.validation import SMALLEST_BATCH, batch_notes, check_batches, label_notes
 from sharedim.preprocessing.holdout import fixed_test_cells
-from sharedim.preprocessing.precomputed_notes import feature_notes, refuse_options
+from sharedim.preprocessing.precomputed import feature_notes, refuse_options
 from sharedim.training.splits import TRAIN_CELLS, split_cells
 from sharedim.vocabulary import words_of
 
@@ -41,9 +41,9 @@ def describe(
     Returns
     -------
     dict
-        Plain values: what the modalities are called and what kind of data they are, sizes, split, label columns (coarsest first) with the number of cells of each
-        type and of unknown type, batches, warnings, the truth of a simulation, and a summary in
-        one sentence.
+        Plain values: what the modalities are called and what kind of data they are, sizes, split,
+        label columns (coarsest first) with the number of cells of each type and of unknown type,
+        batches, warnings, the truth of a simulation, and a summary in one sentence.
 
     Raises
     ------
@@ -51,34 +51,21 @@ def describe(
         If batches are needed and there are none, options are not for such data, or too few cells
         would train or be held out.
     """
-    refuse_options(cells, features or {})
+    splitting, features = splitting or {}, features or {}
+    refuse_options(cells, features)
     for option, smallest in (("harmony", 1), ("variable_genes_by_batch", SMALLEST_BATCH)):
-        if (features or {}).get(option):
+        if features.get(option):
             check_batches(cells.batch, option, cells.where, smallest=smallest)
-    test_cells = fixed_test_cells(cells, **(splitting or {}))
+    test_cells = fixed_test_cells(cells, **splitting)
     n_paired = cells.rna.n_obs
     split = split_cells(n_paired, 0, test_cells)
-    labels = {
-        column: {
-            "types": {str(k): int(n) for k, n in cells.labels[column].value_counts().items()},
-            "unknown": int(cells.labels[column].isna().sum()),
-        }
-        for column in cells.labels
-    }
-    levels = ", ".join(
-        f"{column} ({len(found['types'])} types)" for column, found in labels.items()
-    )
-    pairs = words_of(cells.kind, cells.words).pairs
-    batches = {} if cells.batch is None else cells.batch.value_counts()
+    labels, batches = _labels(cells), _batches(cells)
     return {
         "dataset": dataset,
         "file": cells.where,
         "kind": cells.kind,
         "modalities": {kind: cells.words[kind] for kind in (RNA, PROTEIN)},
-        "summary": (
-            f"{_sizes(cells)}; labels: {levels or 'none, so no label transfer'}; "
-            f"batches: {len(batches) or 'none named'}"
-        ),
+        "summary": _sentence(cells, labels, batches),
         "paired_cells": n_paired,
         "rna_cells": cells.n_rna,
         "prot_cells": cells.n_prot,
@@ -89,18 +76,50 @@ def describe(
             "normaliser": len(split.normaliser),
             "test": len(split.test),
         },
-        "test_cells": _in_words(test_cells, cells, splitting or {}),
+        "test_cells": _in_words(test_cells, cells, splitting),
         "labels": labels,
-        "batches": {str(k): int(n) for k, n in batches.items()},
-        "warnings": [
-            *cells.notes,
-            *(feature_notes(cells, features or {}) if cells.kind == FEATURES else []),
-            *label_notes(cells.labels, pairs),
-            *batch_notes(cells.batch, pairs),
-            *_split_notes(split, n_paired, pairs),
-        ],
+        "batches": batches,
+        "warnings": _warnings(cells, features, split),
         "truth": cells.truth,
     }
+
+
+def _labels(cells: PairedCells) -> dict[str, dict]:
+    """Return for each label column the number of cells of each type and of unknown type."""
+    return {
+        column: {
+            "types": {str(k): int(n) for k, n in cells.labels[column].value_counts().items()},
+            "unknown": int(cells.labels[column].isna().sum()),
+        }
+        for column in cells.labels
+    }
+
+
+def _batches(cells: PairedCells) -> dict[str, int]:
+    """Return the number of cells of each batch, the largest first."""
+    sizes = {} if cells.batch is None else cells.batch.value_counts()
+    return {str(name): int(number) for name, number in sizes.items()}
+
+
+def _sentence(cells: PairedCells, labels: dict[str, dict], batches: dict[str, int]) -> str:
+    levels = ", ".join(
+        f"{column} ({len(level['types'])} types)" for column, level in labels.items()
+    )
+    return (
+        f"{_sizes(cells)}; labels: {levels or 'none, so no label transfer'}; "
+        f"batches: {len(batches) or 'none named'}"
+    )
+
+
+def _warnings(cells: PairedCells, features: dict, split: Split) -> list[str]:
+    pairs = words_of(cells.kind, cells.words).pairs
+    return [
+        *cells.notes,
+        *(feature_notes(cells, features) if cells.kind == FEATURES else []),
+        *label_notes(cells.labels, pairs),
+        *batch_notes(cells.batch, pairs),
+        *_split_notes(split, cells.rna.n_obs, pairs),
+    ]
 
 
 def _sizes(cells: PairedCells) -> str:

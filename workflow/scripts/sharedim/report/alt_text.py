@@ -1,24 +1,25 @@
-"""What the pictures of a report show, in words: computed from the numbers that are drawn."""
+"""Alternative texts of a report's figures, computed from the numbers that are plotted."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from sharedim.evaluation.recommendation import MATCHING
-from sharedim.report.figures.cells import match_summary, no_embedding
+from sharedim.report.figures.confusion import NO_MODEL, no_labels
 from sharedim.report.figures.curves import paper_recipe
 from sharedim.report.figures.dimension import ESTIMATORS
-from sharedim.report.figures.pairs import METHOD_NAMES, NO_PAIRS, mean_prediction, no_prediction
+from sharedim.report.figures.embedding import match_summary, no_embedding
+from sharedim.report.figures.pairs import NO_PAIRS
+from sharedim.report.figures.prediction import METHOD_NAMES, mean_prediction, no_prediction
 from sharedim.report.figures.training import NO_TRAINING, final_temperatures
-from sharedim.report.figures.types import NO_MODEL, no_labels
 from sharedim.report.html import number
 from sharedim.report.results import METHODS, Results, true_pairs_above_false
 from sharedim.report.tables import transferred_types
 from sharedim.vocabulary import Words
 
 
-def alternatives(results: Results) -> dict[str, str]:
-    """Return for every picture of a dataset, by its name, what is seen in it."""
+def alt_texts(results: Results) -> dict[str, str]:
+    """Return the alternative text of every figure of a dataset, by the figure's name."""
     return {
         "saturation": _saturation(results),
         "dimension": _dimension(results),
@@ -140,7 +141,7 @@ def _embedding(results: Results) -> str:
     sizes = " and ".join(f"{counts.get(m, 0):,} of {name}" for m, name in words.modalities.items())
     groups = [*(level for level in results.labels if level in cells), "batch", "match"]
     summary = match_summary(cells, words).replace("\n", "; ")
-    told = f" Place of the own partner: {summary}." if summary else ""
+    told = f" Rank of the true match: {summary}." if summary else ""
     return (
         f"UMAP of the shared space with {sizes} {words.rows}, {words.first} on the left and "
         f"{words.second} on the right, coloured by {', '.join(groups)}.{told}"

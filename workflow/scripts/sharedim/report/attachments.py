@@ -1,4 +1,4 @@
-"""Tables and records carried inside a page, to be saved from it without a network."""
+"""Attachments of a page: tables and records, to be saved from it without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all pages share: templates, and numbers as people read them."""
+"""HTML of all pages: templates, and numbers formatted for reading."""
 
 from __future__ import annotations
 

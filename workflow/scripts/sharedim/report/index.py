@@ -1,4 +1,4 @@
-"""The index over the reports of several datasets."""
+"""Index of the reports of several datasets."""
 
 from __future__ import annotations
 

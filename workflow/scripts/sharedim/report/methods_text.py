@@ -1,4 +1,4 @@
-"""A methods text of what was done to one dataset, with its citations, ready to paste."""
+"""Methods text of a dataset's analysis, with citations, ready to paste."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _recipe(recipe: Recipe, words: Words) -> str:
 
 def _contrastive(recipe: ContrastiveRecipe, words: Words) -> str:
     if recipe.shuffle_pairs:
-        return f"As a null, {recipe.name} was trained in the same way on wrong partners."
+        return f"As a null, {recipe.name} was trained in the same way on permuted pairs."
     layers = f"{recipe.hidden_layers} hidden layer{'s' * (recipe.hidden_layers != 1)}"
     networks = f"ReLU networks ({layers} of {recipe.hidden_width} units)"
     if recipe.hidden_layers == 0:
@@ -232,11 +232,11 @@ def _evaluation(results: Results) -> str:
         else ""
     )
     return (
-        f"Matching is the share of held-out {words.pairs} whose own partner is among the best 0.5 % of "
+        f"Matching is the fraction of held-out {words.pairs} whose true match is among the best 0.5 % of "
         f"all candidates.{transfer} The recommended d is the smallest whose held-out matching falls short of "
         f"the best by no more than {TOLERANCE:.0%} of the gain over chance, and no less than k-hat + 1, "
-        "where k-hat is the participation ratio of the canonical correlations that hold up on "
-        f"{words.pairs} left out; 90 % intervals resample the seeds with their splits."
+        "where k-hat is the participation ratio of the canonical correlations that are significant "
+        f"on held-out {words.pairs}; 90 % intervals resample the seeds with their splits."
         f"{_estimators(results)}"
     ).replace("5% of", "5 % of")
 

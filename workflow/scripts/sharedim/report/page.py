@@ -1,4 +1,4 @@
-"""The report of a dataset: one page that needs nothing from outside."""
+"""Report of a dataset as one page that needs nothing from outside."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from datetime import date
 import pandas as pd
 
 from sharedim.jobs import provenance as origin
-from sharedim.report.alt_text import alternatives, prediction_summary
+from sharedim.report.alt_text import alt_texts, prediction_summary
 from sharedim.report.attachments import Download, data_uri, of_record, of_table
-from sharedim.report.figures.pairs import NO_PAIRS, no_prediction
+from sharedim.report.figures.pairs import NO_PAIRS
+from sharedim.report.figures.prediction import no_prediction
 from sharedim.report.figures.training import mean_over_seeds
 from sharedim.report.html import interval, render
 from sharedim.report.methods_text import methods_of
@@ -49,15 +50,15 @@ class Records:
     provenance: dict
 
 
-def render_report(results: Results, records: Records, pictures: dict[str, bytes]) -> str:
+def render_report(results: Results, records: Records, figures: dict[str, bytes]) -> str:
     """Render the page.
 
     Parameters
     ----------
     results : Results
     records : Records
-    pictures : dict of bytes
-        SVGs by the names of `sharedim.report.figures.catalogue.PICTURES`.
+    figures : dict of bytes
+        SVGs by the names of `sharedim.report.figures.registry.FIGURES`.
 
     Returns
     -------
@@ -76,8 +77,8 @@ def render_report(results: Results, records: Records, pictures: dict[str, bytes]
         interval_of_k=interval(results.answer["k_hat"]),
         verdict=verdict(reasons, results),
         reasons=reasons,
-        pictures={name: data_uri(svg, "image/svg+xml") for name, svg in pictures.items()},
-        alternatives=alternatives(results),
+        figures={name: data_uri(svg, "image/svg+xml") for name, svg in figures.items()},
+        alt_texts=alt_texts(results),
         preprocessing=records.preprocessing,
         methods=methods_of(results, records.preprocessing, provenance["configuration"]),
         downloads=downloads(results, records),
@@ -153,7 +154,7 @@ def _histories(results: Results) -> list[Download]:
     whole = of_table("history.tsv", results.history, HISTORY)
     if whole.uri is not None or not len(results.history):
         return [whole]
-    # Long training of many seeds: the curves of the picture are carried in their place.
+    # Long training of many seeds: the curves of the figure are carried in their place.
     means = [
         mean_over_seeds(own).assign(recipe=recipe)
         for recipe, own in results.history.groupby("recipe")

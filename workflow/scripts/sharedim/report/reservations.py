@@ -1,4 +1,4 @@
-"""How sure an answer is, and why, in plain words."""
+"""Reservations about an answer, and the evidence for it, in plain words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sharedim.report.results import Results
 
 # An interval over more of the d that were tried than this is wide.
 NARROW = 2
-# A temperature that ends above this share of its start has not fallen.
+# A temperature that ends above this fraction of its start has not fallen.
 FALLEN = 0.9
 
 
@@ -61,7 +61,7 @@ def _of_matching(
         return []
     plateau = best.saturation["plateau"]
     text = (
-        f"On {pairs} it never saw, {best.recipe} finds the own partner among the best 0.5 % for "
+        f"On {pairs} it never saw, {best.recipe} ranks the true match among the best 0.5 % for "
         f"{100 * plateau:.1f} % of the {pairs}, {plateau / best.chance:.0f} times as often as guessing"
     )
     linear = [summaries[name] for name in ("cca", "pca") if name in summaries]
@@ -103,7 +103,7 @@ def _of_null(null: RecipeSummary | None) -> list[Reason]:
         text = f"The null was not run: {NULL} among the recipes would check the method."
         return [Reason(False, text)]
     text = (
-        "Trained on wrong partners, the same method matches no better than guessing, as it should."
+        "Trained on permuted pairs, the same method matches no better than guessing, as it should."
     )
     # A null above chance is a warning of the answer.
     return [] if null.usable else [Reason(True, text)]
@@ -142,7 +142,7 @@ def _of_temperature(results: Results) -> list[Reason]:
         if course.nunique().max() > 1 and end > FALLEN * start:
             text = (
                 f"The temperature of {recipe} does not fall at d = {results.recommended_d} ({start:.2f} "
-                f"after the first epoch, {end:.2f} at the end), as it does in theory where partners can "
+                f"after the first epoch, {end:.2f} at the end), as it does in theory where pairs can "
                 "be aligned: d or the encoders may be too small, or little may be shared."
             )
             reasons.append(Reason(False, text))

@@ -1,4 +1,4 @@
-"""The tables of one dataset together, as its pictures and its report read them."""
+"""Results of one dataset: the tables that its figures and its report read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Results:
     prediction : DataFrame
         Protein predicted from RNA: ``protein``, ``method``, ``seed``, ``correlation``, ``coverage``.
     embedding : DataFrame
-        One row a cell and modality; see `sharedim.report.figures.cells`.
+        One row per cell and modality; see `sharedim.report.figures.embedding`.
     """
 
     answer: dict
@@ -56,7 +56,7 @@ class Results:
 
     @property
     def words(self) -> Words:
-        """What texts and pictures call the modalities and their rows."""
+        """What texts and figures call the modalities and their rows."""
         return words_of(self.check["kind"], self.check["modalities"])
 
     @property

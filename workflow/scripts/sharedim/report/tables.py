@@ -1,4 +1,4 @@
-"""The tables that a report shows, as plain values for its templates."""
+"""Tables of a report, as plain values for its templates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from sharedim.evaluation.label_transfer import type_table
 from sharedim.report.figures.curves import saturation_panels
 from sharedim.report.figures.dimension import ESTIMATORS
-from sharedim.report.figures.pairs import METHOD_NAMES, mean_prediction
+from sharedim.report.figures.prediction import METHOD_NAMES, mean_prediction
 from sharedim.report.html import number, percent
 from sharedim.report.results import METHODS, Results
 from sharedim.vocabulary import Words
@@ -20,7 +20,7 @@ WHERE = {"train": "in sample", "test": "held out"}
 
 
 def score_tables(results: Results) -> list[dict]:
-    """Return one table a panel: mean and standard deviation over seeds at every d.
+    """Return one table per panel: mean and standard deviation over seeds at every d.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def transferred_types(results: Results) -> pd.DataFrame:
     DataFrame
         ``column``, ``direction`` (in words), ``type``, ``cells``, ``recall``, ``precision``,
         ``f1``, ``taken_for`` (the other type that most of its cells are given, or missing) and
-        ``place`` (median place of the own partner among all, as a share, over held-out cells).
+        ``place`` (median rank of the true match as a fraction of all candidates, over held-out cells).
     """
     confusions = results.transfers
     if not len(confusions):

@@ -70,6 +70,13 @@ class Progress:
         counts = (done, models, share, len(state.seeds), state.epoch, epochs)
         return cls(*counts, loss=loss, temperature=temperature)
 
+    def __str__(self) -> str:
+        return (
+            f"{self.models_done} of {self.models} models done, {self.stack} at epoch "
+            f"{self.epoch} of {self.epochs}, loss {self.loss:.3f}, "
+            f"temperature {self.temperature:.3f}"
+        )
+
 
 @dataclass(frozen=True)
 class Task:

@@ -201,4 +201,4 @@ def _name_dimensions(axes: np.ndarray, scores: pd.DataFrame) -> None:
 
 
 def _with_null(recipe: str) -> str:
-    return f"{recipe} (wrong partners)" if recipe == NULL else recipe
+    return f"{recipe} (permuted pairs)" if recipe == NULL else recipe

@@ -1,4 +1,4 @@
-"""Intrinsic dimension: by estimator against output dimension, and of each cell type."""
+"""Intrinsic dimension by estimator against output dimension, and of each cell type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sharedim.report.figures.style import (
     count_on,
     drawn,
     mark_chosen,
-    say,
+    placeholder,
 )
 from sharedim.report.results import Results
 from sharedim.vocabulary import Words
@@ -50,14 +50,14 @@ def plot_dimension(results: Results) -> Figure:
     Returns
     -------
     Figure
-        One column a modality: all estimators against output dimension, and below, where there are
+        One column per modality: all estimators against output dimension, and below, where there are
         cell types, the maximum-likelihood dimension of each type at the recommended d.
     """
     recipe = results.recipe or results.recipes[0]
     scores = results.scores
     scores = scores[(scores["recipe"] == recipe) & (scores["split"] == "test")]
     if not scores["metric"].str.startswith("id_").any():
-        return say("No intrinsic dimension was estimated.")
+        return placeholder("No intrinsic dimension was estimated.")
     types, words = dimension_of_types(results), results.words
     ratios = [2.1, 0.5 + 0.13 * len(types)] if len(types) else [2.1]
     heights = {"height_ratios": ratios}

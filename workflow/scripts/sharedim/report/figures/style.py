@@ -1,4 +1,4 @@
-"""One look for all pictures: sizes, fonts, colours, and how they are written."""
+"""Style of all figures: sizes, fonts, colours, legends, and the files they are written to."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def save(figure: Figure, path: str | Path) -> None:
         )
 
 
-def say(text: str) -> Figure:
-    """Return a picture that says why there is nothing to see."""
+def placeholder(text: str) -> Figure:
+    """Return a figure of one sentence, which explains why nothing is plotted."""
     with drawn(1, 1, 1.0) as (figure, axes):
         axes[0, 0].axis("off")
         axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", wrap=True)
@@ -122,7 +122,7 @@ def broken(title: str, characters: int) -> str:
 
 
 def recipe_looks(recipes: Sequence[str]) -> dict[str, dict]:
-    """Give each recipe colour and marker, the same in every picture; the null is muted."""
+    """Give each recipe colour and marker, the same in every figure; the null is muted."""
     looks = {}
     for place, recipe in enumerate(name for name in recipes if name != NULL):
         looks[recipe] = {

@@ -17,7 +17,7 @@ from sharedim.report.figures.style import (
     count_on,
     dimension_colours,
     drawn,
-    say,
+    placeholder,
 )
 from sharedim.report.results import Results
 
@@ -38,7 +38,7 @@ def plot_training(results: Results) -> Figure:
     """
     history, recipes = results.history, results.trained
     if not recipes:
-        return say(NO_TRAINING)
+        return placeholder(NO_TRAINING)
     dims = sorted(history["dim"].unique())
     colours = dimension_colours(dims)
     with drawn(2 * len(recipes), 3, 0.5 + 3.3 * len(recipes)) as (figure, axes):
@@ -132,7 +132,7 @@ def _draw_final_temperature(axis: Axes, history: pd.DataFrame, recipe: str) -> N
     null = history[history["recipe"] == NULL]
     if len(null) and recipe != NULL:
         last = final_temperatures(null)["last"]
-        axis.plot(last.index, last, color=MUTED, marker="x", linewidth=0.8, label="wrong partners")
+        axis.plot(last.index, last, color=MUTED, marker="x", linewidth=0.8, label="permuted pairs")
     # The null's are larger by orders of magnitude.
     axis.set_yscale("log")
     axis.set_xlabel("output dimension d")

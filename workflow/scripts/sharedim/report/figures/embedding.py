@@ -1,9 +1,9 @@
-"""Cells of both modalities in the shared space.
+"""UMAP of the shared space, with the cells of both modalities.
 
-The table has one row a cell and modality: ``cell``, ``modality`` (rna, prot), ``umap1``, ``umap2``,
-``batch``, ``part`` (train, validation, one modality), ``match_rank`` (place of the own partner among
-all cells of the other modality, 1 the best; missing without a partner), ``match_share`` (the same as
-a share of the candidates), ``confidence`` (probability of the best match), and the label columns.
+The table has one row per cell and modality: ``cell``, ``modality`` (rna, prot), ``umap1``, ``umap2``,
+``batch``, ``part`` (train, validation, one modality), ``match_rank`` (rank of the true match among
+all cells of the other modality, 1 the best; missing for unpaired cells), ``match_share`` (the same as
+a fraction of the candidates), ``confidence`` (probability of the best match), and the label columns.
 """
 
 from __future__ import annotations
@@ -16,14 +16,22 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sharedim.report.figures.style import MUTED, SMALL, THIRD, broken, drawn, say, type_colours
+from sharedim.report.figures.style import (
+    MUTED,
+    SMALL,
+    THIRD,
+    broken,
+    drawn,
+    placeholder,
+    type_colours,
+)
 from sharedim.report.results import Results
 from sharedim.vocabulary import Words
 
 UNKNOWN = "unknown"
 # Beyond these, the rarest are drawn as others: neither colours nor numbers would tell them apart.
 MOST_TYPES = 40
-# Ranks better than this share of the candidates are as dark as it.
+# Ranks better than this fraction of the candidates are as dark as it.
 BEST_SHARE = 1e-3
 
 
@@ -33,12 +41,12 @@ def plot_embedding(results: Results) -> Figure:
     Returns
     -------
     Figure
-        One row a colouring, the modalities side by side in the same coordinates; types bear numbers that
+        One row per colouring, the modalities side by side in the same coordinates; types bear numbers that
         their list explains. Points are rasterised.
     """
     cells, words = results.embedding, results.words
     if not len(cells):
-        return say(no_embedding(words))
+        return placeholder(no_embedding(words))
     # Drawn in a random order, which is the same each time: no type hides another by its name.
     cells = cells.iloc[np.random.default_rng(0).permutation(len(cells))]
     levels = [level for level in results.labels if level in cells and cells[level].notna().any()]
@@ -131,7 +139,7 @@ def _draw_matches(figure: Figure, row: np.ndarray, cells: pd.DataFrame, words: W
         matched = cells[own & paired]
         shares = matched["match_share"].clip(lower=BEST_SHARE)
         points = _scatter(axis, matched, shares, cmap="cividis", norm=scale)
-        axis.set_title(broken(f"{title}, by place of the own partner", THIRD))
+        axis.set_title(broken(f"{title}, by rank of the true match", THIRD))
     bar = figure.colorbar(points, cax=row[2].inset_axes([0.02, 0.05, 0.07, 0.7]))
     bar.set_ticks(
         [1e-3, 1e-2, 1e-1, 1], labels=["best 0.1 %", "best 1 %", "best 10 %", "last of all"]
@@ -141,7 +149,7 @@ def _draw_matches(figure: Figure, row: np.ndarray, cells: pd.DataFrame, words: W
 
 
 def match_summary(cells: pd.DataFrame, words: Words) -> str:
-    """Return the median place of the partner among validation and among training cells, in words."""
+    """Return the median rank of the true match of validation and of training cells, in words."""
     lines = []
     for part, name in (("validation", "held-out"), ("train", "training")):
         shares = cells.loc[cells["part"] == part, "match_share"].dropna()

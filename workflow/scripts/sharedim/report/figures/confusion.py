@@ -1,4 +1,4 @@
-"""Which types are taken for which in label transfer."""
+"""Confusion of types in label transfer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sharedim.report.figures.style import HALF, SMALL, broken, drawn, say
+from sharedim.report.figures.style import HALF, SMALL, broken, drawn, placeholder
 from sharedim.report.results import Results
 from sharedim.vocabulary import Words
 
@@ -28,10 +28,10 @@ def plot_confusion(results: Results) -> Figure:
         the best recipe at the recommended d, over the held-out cells of all seeds.
     """
     if not results.labels:
-        return say(no_labels(results.words))
+        return placeholder(no_labels(results.words))
     table = results.transfers
     if not len(table):
-        return say(NO_MODEL)
+        return placeholder(NO_MODEL)
     levels = [level for level in results.labels if level in set(table["column"])]
     pairs, directions = results.words.pairs, results.words.directions
     counts = [

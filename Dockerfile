@@ -12,6 +12,7 @@ RUN python -m pip install --no-cache-dir --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE Snakefile ./
 COPY config config
 COPY envs envs
+COPY reproduction reproduction
 COPY workflow workflow
 RUN python -m pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 

@@ -87,8 +87,9 @@ tutorial-test: .venv/test-ready
 lint: .venv/test-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakefmt --check Snakefile workflow reproduction
 	$(BIN)/snakemake --lint
+	$(BIN)/snakemake --lint -s reproduction/Snakefile --configfile reproduction/config/linear.yaml
 
 bench: .venv/ready
 	$(BIN)/python tests/bench/bench_cpu.py --threads 1
@@ -113,12 +114,12 @@ calibrate: .venv/ready
 
 # Each from nothing, in results/reproduction. All of them take about an hour on two cores.
 reproduce: .venv/ready
-	$(BIN)/python tests/reproduction/run.py $(EXPERIMENTS)
+	PYTHONPATH=reproduction/scripts $(BIN)/python reproduction/run.py $(EXPERIMENTS)
 
 format: .venv/test-ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile workflow
+	$(BIN)/snakefmt Snakefile workflow reproduction
 
 clean:
 	rm -rf .venv .venv-pythons

@@ -26,32 +26,28 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/new_cells.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/experiment.smk"
 
 
 rule all:
     default_target: True
     input:
-        EXPERIMENT_PAGES,
-        ["<results>/index.html"] if len(REPORTED) > 1 else [],
-        collect("<results>/{dataset}/report.html", dataset=REPORTED),
-        collect("<results>/{dataset}/answer.json", dataset=REPORTED),
-        collect("<results>/{dataset}/saturation.tsv", dataset=REPORTED),
-        collect("<results>/{dataset}/scores.tsv", dataset=REPORTED),
-        collect("<results>/{dataset}/provenance.json", dataset=REPORTED),
-        collect("<results>/{dataset}/prediction.tsv", dataset=REPORTED),
-        collect("<results>/{dataset}/model.safetensors", dataset=REPORTED),
-        collect("<results>/{dataset}/embeddings.h5mu", dataset=REPORTED),
+        ["<results>/index.html"] if len(DATASETS) > 1 else [],
+        collect("<results>/{dataset}/report.html", dataset=DATASETS),
+        collect("<results>/{dataset}/answer.json", dataset=DATASETS),
+        collect("<results>/{dataset}/saturation.tsv", dataset=DATASETS),
+        collect("<results>/{dataset}/scores.tsv", dataset=DATASETS),
+        collect("<results>/{dataset}/provenance.json", dataset=DATASETS),
+        collect("<results>/{dataset}/prediction.tsv", dataset=DATASETS),
+        collect("<results>/{dataset}/model.safetensors", dataset=DATASETS),
+        collect("<results>/{dataset}/embeddings.h5mu", dataset=DATASETS),
 
 
 # After Snakemake's own last words, where a person looks.
 onsuccess:
-    for dataset in REPORTED:
+    for dataset in DATASETS:
         page = Path(results_folder(), dataset, "report.html")
         if page.exists():
             print(f"The report of {dataset}: {page}")
-    for path in EXPERIMENT_PAGES:
-        print(f"The experiment: {path.replace('<results>', results_folder())}")
 
 
 onerror:

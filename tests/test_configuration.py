@@ -28,6 +28,7 @@ def test_what_the_command_line_delivers_is_coerced():
     ("config", "sentence"),
     [
         ({"dmis": [1]}, "unknown key 'dmis'; did you mean 'dims'? known keys are annotations, batch, cells, counts_layer, dataset, datasets"),
+        ({"size": "paper", "experiment": "linear"}, "unknown key 'experiment'; the experiments are a workflow of their own: snakemake -s reproduction/Snakefile --configfile reproduction/config/linear.yaml"),
         ({"datasets": {"a": {"h5mu": "x", "label": "b"}}}, "unknown key 'label' in datasets.a; did you mean 'labels'?"),
         ({"dims": [1, 64]}, "dims: 64 is above 50, the width of the encoders' hidden layers; choose output dimensions from 1 to 50"),
         ({"dims": [0]}, "dims: 0 is less than the minimum of 1"),

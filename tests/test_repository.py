@@ -15,6 +15,11 @@ from sharedim.training.recipes import RECIPES
 
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "sharedim"
+# A workflow of its own that takes this one as a module.
+REPRODUCTION = REPOSITORY / "reproduction"
+ALL_SCRIPTS = sorted([*SCRIPTS.glob("*.py"), *REPRODUCTION.glob("scripts/*.py")])
+PACKAGES = {"sharedim": LIBRARY, "experiments": REPRODUCTION / "scripts" / "experiments"}
+ENVIRONMENTS = sorted([*REPOSITORY.glob("envs/*.yaml"), *REPRODUCTION.glob("envs/*.yaml")])
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 # These write, speak and keep order; they decide no number and no figure.
 HOUSEKEEPING = {
@@ -58,7 +63,7 @@ def test_the_lock_holds_every_dependency_of_the_package():
     assert names <= set(locked("requirements.lock"))
 
 
-@pytest.mark.parametrize("file", sorted((REPOSITORY / "envs").glob("*.yaml")), ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", ENVIRONMENTS, ids=lambda f: f.stem)
 def test_environments_agree_with_the_lock(file):
     versions = locked("requirements.lock")
     dependencies = yaml.safe_load(file.read_text())["dependencies"]
@@ -68,20 +73,21 @@ def test_environments_agree_with_the_lock(file):
         assert versions[CONDA_NAMES.get(name, name)] == version, dependency
 
 
-@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda f: f.stem)
+@pytest.mark.parametrize("script", ALL_SCRIPTS, ids=lambda f: f.stem)
 def test_environments_hold_what_their_scripts_import(script):
     rule = rules_text().partition(f"/{script.name}")[0].rpartition("conda:")[2]
     [environment] = re.findall(r"envs/(\w+)\.yaml", rule)
-    dependencies = yaml.safe_load((REPOSITORY / f"envs/{environment}.yaml").read_text())
+    [file] = [file for file in ENVIRONMENTS if file.stem == environment]
+    dependencies = yaml.safe_load(file.read_text())
     held = {dependency.split(" =")[0] for dependency in dependencies["dependencies"]}
     needed = set()
-    for file in [script, *(LIBRARY / name for name in imported(script))]:
+    for file in [script, *imported(script)]:
         for node in at_run_time(file):
             if isinstance(node, ast.Import):
                 needed |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 needed.add(node.module.split(".")[0])
-    needed -= {"sharedim", *sys.stdlib_module_names}
+    needed -= {"experiments", "sharedim", *sys.stdlib_module_names}
     assert {IMPORTED_AS.get(name, name) for name in needed} <= held
 
 
@@ -103,6 +109,7 @@ def test_images_install_the_lock_with_the_python_of_the_environments(recipe):
         "Snakefile",
         "config",
         "envs",
+        "reproduction",
         "workflow",
     ):
         assert re.search(rf"^(COPY|   ) .*\b{re.escape(needed)}\b", text, re.MULTILINE), needed
@@ -224,45 +231,61 @@ def at_run_time(path):
 
 
 def imported(path, seen=frozenset()):
-    """Return the library files that a file imports when it runs, directly or through others."""
+    """Return the files of this repository that a file imports when it runs, also through others."""
     found = set()
     for node in at_run_time(path):
         if isinstance(node, ast.ImportFrom):
-            found |= library_files(node)
+            found |= files_of(node)
     new = found - seen
-    return found.union(*(imported(LIBRARY / file, seen | found) for file in new))
+    return found.union(*(imported(file, seen | found) for file in new))
 
 
-def library_files(node):
-    """Return the files that one import of the library names: a module, or modules of a room."""
-    package, *rooms = str(node.module).split(".")
-    if package != "sharedim":
+def files_of(node):
+    """Return the files that one import names: a module, or modules of a package."""
+    package, *inside = str(node.module).split(".")
+    if package not in PACKAGES:
         return set()
-    module = "/".join(rooms)
-    if (LIBRARY / f"{module}.py").is_file():
-        return {f"{module}.py"}
-    of_room = {f"{module}/{alias.name}.py".lstrip("/") for alias in node.names}
-    return {file for file in of_room if (LIBRARY / file).is_file()}
+    module = PACKAGES[package].joinpath(*inside)
+    if module.with_suffix(".py").is_file():
+        return {module.with_suffix(".py")}
+    return {file for alias in node.names if (file := module / f"{alias.name}.py").is_file()}
 
 
 def rules_text():
-    return "\n".join(file.read_text() for file in (REPOSITORY / "workflow/rules").glob("*.smk"))
+    files = (*REPOSITORY.glob("workflow/rules/*.smk"), *REPRODUCTION.glob("rules/*.smk"))
+    return "\n".join(file.read_text() for file in files)
 
 
-@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda f: f.stem)
-def test_a_rule_declares_the_library_files_it_depends_on(script):
+def rule_of(script):
+    """Return the text of the rule that runs a script."""
     rule = re.search(
         rf"\n(?:rule|checkpoint) {script.stem}:\n(.*?)(?=\n(?:rule|checkpoint) |\Z)",
         rules_text(),
         flags=re.DOTALL,
     )
     assert rule, f"no rule is called after {script.name}"
-    assert f'"../scripts/{script.name}"' in rule[1]
-    assert f"/{script.stem}" in re.search(r"log:\n\s+(.*)", rule[1])[1]
-    hashed = re.findall(r"code_hash\((.*?)\)", rule[1], re.DOTALL)
+    return rule[1]
+
+
+@pytest.mark.parametrize("script", ALL_SCRIPTS, ids=lambda f: f.stem)
+def test_a_rule_its_script_and_its_log_have_one_name(script):
+    rule = rule_of(script)
+    assert f'"../scripts/{script.name}"' in rule
+    assert f"/{script.stem}" in re.search(r"log:\n\s+(.*)", rule)[1]
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda f: f.stem)
+def test_a_rule_declares_the_library_files_it_depends_on(script):
+    hashed = re.findall(r"code_hash\((.*?)\)", rule_of(script), re.DOTALL)
     declared = [file for call in hashed for file in re.findall(r'"([^"]+)"', call)]
     assert len(declared) == len(set(declared))
-    assert set(declared) - HOUSEKEEPING - TEMPLATES == imported(script) - HOUSEKEEPING
+    needed = {str(file.relative_to(LIBRARY)) for file in imported(script)}
+    assert set(declared) - HOUSEKEEPING - TEMPLATES == needed - HOUSEKEEPING
+
+
+@pytest.mark.parametrize("script", sorted(REPRODUCTION.glob("scripts/*.py")), ids=lambda f: f.stem)
+def test_a_rule_of_the_reproduction_depends_on_all_code(script):
+    assert "        code=CODE,\n" in rule_of(script)
 
 
 def test_the_workflow_brings_every_library_file_along():
@@ -272,14 +295,16 @@ def test_the_workflow_brings_every_library_file_along():
     assert sorted(listed) == sorted(str(f.relative_to(LIBRARY)) for f in files)
 
 
-@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda f: f.stem)
+@pytest.mark.parametrize("script", ALL_SCRIPTS, ids=lambda f: f.stem)
 def test_every_job_logs_what_it_does_and_on_how_much(script):
     text = script.read_text()
     # A verb, and a number put into the sentence.
     assert re.search(r'logger\.info\(\s*f?"\w+ing .*?\{', text, re.DOTALL)
 
 
-@pytest.mark.parametrize("file", sorted(SCRIPTS.rglob("*.py")), ids=lambda f: f.stem)
+@pytest.mark.parametrize(
+    "file", sorted([*SCRIPTS.rglob("*.py"), *REPRODUCTION.rglob("*.py")]), ids=lambda f: f.stem
+)
 def test_nothing_reads_a_pickle(file):
     text = file.read_text()
     assert not re.search(r"pickle|joblib|torch\.load|\.load_state_dict", text)

@@ -71,4 +71,4 @@ def test_every_module_is_imported_from_an_environment_with_the_wheel_alone(wheel
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "sharedim.experiments.catalogue" in done.stdout.split()
+    assert "sharedim.report.page" in done.stdout.split()

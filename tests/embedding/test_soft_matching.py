@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
+from experiments.closed_forms import exact_conditional, optimal_tilt
 from sharedim.embedding import soft_matching
 from sharedim.embedding.soft_matching import ask
 from sharedim.evaluation.retrieval import UNKNOWN
-from sharedim.gaussian import exact_conditional, optimal_tilt
 from sharedim.training.cca import PairedCovariance
 from sharedim.training.similarity import as_inner_products
 

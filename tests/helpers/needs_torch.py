@@ -13,7 +13,9 @@ TESTS = REPOSITORY / "tests"
 # Where a test file finds what it imports and runs, as pytest's pythonpath in pyproject.toml has it.
 FOLDERS = (
     REPOSITORY / "workflow" / "scripts",
-    *(TESTS / name for name in ("helpers", "bench", "reproduction", "slurm")),
+    REPOSITORY / "reproduction",
+    REPOSITORY / "reproduction" / "scripts",
+    *(TESTS / name for name in ("helpers", "bench", "slurm")),
 )
 
 

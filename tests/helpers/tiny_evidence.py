@@ -9,13 +9,15 @@ import pandas as pd
 import yaml
 from places import REPOSITORY
 
+from experiments.evidence import FILES, Evidence
+from experiments.fine_tuning import classification
+from experiments.training_times import training_times
 from sharedim.configuration import coerce
 from sharedim.datasets import simulated_options
 from sharedim.datasets.simulated_pairs import simulate_pairs
 from sharedim.evaluation.history_table import write_history
 from sharedim.evaluation.recommendation import conclude
 from sharedim.evaluation.scoring import score_block
-from sharedim.experiments.evidence import FILES, Evidence
 from sharedim.jobs.checkpoints import block_header, complete_block, read_block, write_block
 from sharedim.jobs.files import write_json
 from sharedim.jobs.tables import read_table, write_table
@@ -28,19 +30,30 @@ from sharedim.training.variants import recipes_of
 PAIRS, TEST_PAIRS, SEEDS = 500, 150, 2
 # What makes training last no longer than it takes to see that it runs.
 SHORT = {"epochs": 4, "steps": 12, "batch_size": 64, "warmup_steps": 0}
+# Tables that rules of their own make for these experiments.
+TRAINED_TOO = {
+    "two_stages": ("training_times", training_times),
+    "digit_labels": ("fine_tuning", classification),
+}
 
 
 def tiny_evidence(
     name: str, folder: Path, dims: list[int], without: tuple[str, ...] = ()
 ) -> Evidence:
     """Return the evidence of an experiment at some d, without some datasets, trained for a moment."""
-    configuration = yaml.safe_load((REPOSITORY / f"config/experiments/{name}.yaml").read_text())
+    configuration = yaml.safe_load((REPOSITORY / f"reproduction/config/{name}.yaml").read_text())
     config = coerce(configuration)
     files: dict[str, list[str]] = {kind: [] for kind in (*FILES, "models")}
     datasets = {key: own for key, own in config["datasets"].items() if key not in without}
     for dataset, own in datasets.items():
         for kind, paths in _analysed(folder / dataset, own, config, dims).items():
             files[kind] += paths
+    if name in TRAINED_TOO:
+        kind, trained = TRAINED_TOO[name]
+        for dataset, own in Evidence.read(list(datasets), files).datasets.items():
+            path = folder / dataset / f"{kind}.tsv"
+            write_table(path, trained(own))
+            files.setdefault(kind, []).append(str(path))
     return Evidence.read(list(datasets), files)
 
 

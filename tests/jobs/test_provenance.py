@@ -51,14 +51,13 @@ def test_a_report_sums_the_blocks_of_a_recipe_up(tmp_path):
     assert rows["models of tuned"] == "seeds 0 to 1, 1.5 min in all, on CPU, 1 thread"
 
 
-def test_the_code_is_told_by_its_content(tmp_path, monkeypatch):
-    monkeypatch.setattr("sharedim.jobs.provenance.LIBRARY", tmp_path)
+def test_code_is_told_by_its_content(tmp_path):
     (tmp_path / "losses.py").write_text("a = 1\n")
-    before = code_fingerprint()
+    before = code_fingerprint(tmp_path)
     (tmp_path / "losses.py").touch()
-    assert code_fingerprint() == before
+    assert code_fingerprint(tmp_path) == before
     (tmp_path / "losses.py").write_text("a = 2\n")
-    assert code_fingerprint() != before
+    assert code_fingerprint(tmp_path) != before
 
 
 def test_models_say_how_they_were_made(tmp_path):

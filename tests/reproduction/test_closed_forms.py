@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from sharedim.gaussian import (
+from experiments.closed_forms import (
     Tilt,
     exact_conditional,
     joint_strength,

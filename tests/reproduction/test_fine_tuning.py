@@ -9,10 +9,10 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+from experiments.fine_tuning import fine_tune
 from sharedim.embedding.soft_matching import ask
 from sharedim.evaluation.representations import encoded_pair, representations
 from sharedim.evaluation.retrieval import UNKNOWN
-from sharedim.fine_tuning import fine_tune
 from sharedim.jobs.checkpoints import ModelBlock
 from sharedim.training.loop import train_seeds
 from sharedim.training.recipes import PAPER_SAMPLED, as_record

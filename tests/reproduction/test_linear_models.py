@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm, qmc
 
+from experiments.closed_forms import exact_conditional, mean_error, model_conditional, optimal_tilt
+from experiments.linear_models import errors_of_tilt, tilt_of, training_covariance
 from sharedim.errors import InputError
 from sharedim.evaluation.representations import encoded_pair, similarity_of
-from sharedim.gaussian import exact_conditional, mean_error, model_conditional, optimal_tilt
 from sharedim.jobs.checkpoints import ModelBlock
-from sharedim.linear_models import errors_of_tilt, tilt_of, training_covariance
 from sharedim.training.cca import PairedCovariance
 from sharedim.training.loop import train_seeds
 from sharedim.training.recipes import CCA, ContrastiveRecipe, as_record

@@ -52,13 +52,6 @@ SIMULATED = [name for name, dataset in DATASETS.items() if "simulate" in dataset
 SIMULATED_PAIRS = [name for name, dataset in DATASETS.items() if "pairs" in dataset]
 # Those that are asked for: a person's own file may be called like another.
 CHOSEN = {dataset["dataset"] for dataset in DATASETS.values() if "dataset" in dataset}
-# An experiment's page stands in place of the reports of its datasets.
-EXPERIMENT_PAGES = collect(
-    "<results>/experiments/{experiment}/{size}/index.html",
-    experiment=configuration.as_list(config.get("experiment")),
-    size=config.get("size", "quick"),
-)
-REPORTED = [] if EXPERIMENT_PAGES else DATASETS
 NOTHING = "(?!)"
 SEED_BLOCKS = configuration.seed_blocks(config["seeds"])
 CLOSED_FORMS = [name for name, recipe in RECIPES.items() if "method" in recipe]
@@ -75,8 +68,6 @@ wildcard_constraints:
     download="|".join(re.escape(BUILT_IN[name].file) for name in CHOSEN) or NOTHING,
     recipe=r"[a-z0-9_]+",
     dim=r"\d+",
-    experiment=r"[a-z0-9_]+",
-    size="quick|paper",
     seeds=r"\d+-\d+",
     part=f"|{re.escape(REFINED)}",
 

@@ -179,6 +179,8 @@ def _sentence(error: ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path if not isinstance(part, int))
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
+        if not where and "experiment" in error.instance:
+            return _of_the_reproduction(error.instance["experiment"])
         unknown = next(key for key in error.instance if key not in known)
         hint = did_you_mean(unknown, known)
         inside = f" in {where}" if where else ""
@@ -191,6 +193,13 @@ def _sentence(error: ValidationError) -> str:
     described = error.schema.get("description", "")
     expected = f"; expected: {described}" if described else ""
     return f"{where}: {error.message}{expected}"
+
+
+def _of_the_reproduction(experiment: object) -> str:
+    return (
+        "unknown key 'experiment'; the experiments are a workflow of their own: snakemake -s "
+        f"reproduction/Snakefile --configfile reproduction/config/{experiment}.yaml"
+    )
 
 
 def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> dict[str, dict]:

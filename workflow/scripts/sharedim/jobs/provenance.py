@@ -38,12 +38,12 @@ def versions() -> dict[str, str]:
     return found
 
 
-def code_fingerprint() -> str:
-    """Return a short hash of the library as it is on disk."""
+def code_fingerprint(package: Path = LIBRARY) -> str:
+    """Return a short hash of a package, by default the library, as it is on disk."""
     digest = hashlib.sha256()
-    for file in sorted(LIBRARY.rglob("*")):
+    for file in sorted(package.rglob("*")):
         if file.suffix in {".py", ".j2"}:
-            digest.update(file.relative_to(LIBRARY).as_posix().encode())
+            digest.update(file.relative_to(package).as_posix().encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 

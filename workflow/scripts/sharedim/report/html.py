@@ -12,10 +12,13 @@ import pandas as pd
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, **content: object) -> str:
-    """Render a template; whatever it is given is escaped, and what it lacks is an error."""
+def render(template: str, folder: Path = TEMPLATES, **content: object) -> str:
+    """Render a template; content is escaped, and missing content is an error.
+
+    Templates of another folder can extend and include those of the library.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -49,7 +49,7 @@ class ContrastiveRecipe:
         ``"inner_product"``, each side divided by its mean norm over the normaliser cells;
         ``"cosine"``; ``"euclidean"``, half of minus the squared distance of sides divided by
         their mean norms; ``"unnormalised"`` and ``"unnormalised_euclidean"``, the same two of
-        what the encoders give, as the theory of Gaussian pairs has them (`sharedim.gaussian`).
+        what the encoders give, as the theory of Gaussian pairs has them (arXiv 2505.24134).
     normaliser_cells : int or None
         Cells drawn afresh in each step to estimate the mean norms without bias; None takes all
         normaliser cells in every step, as the paper does.

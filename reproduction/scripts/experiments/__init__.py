@@ -1,0 +1,1 @@
+"""Experiments of the paper and of the theory: expectations and measurements."""

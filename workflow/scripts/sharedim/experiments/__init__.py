@@ -1,1 +1,0 @@
-"""The experiments of the paper and of the theory: what was expected, and what a run found."""

@@ -29,6 +29,7 @@ HOUSEKEEPING = {
     "jobs/locks.py",
     "jobs/progress.py",
     "jobs/provenance.py",
+    "version.py",
 }
 TEMPLATES = {f"report/templates/{file.name}" for file in (LIBRARY / "report/templates").iterdir()}
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}

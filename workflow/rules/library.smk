@@ -132,6 +132,7 @@ LIBRARY = {
         "training/stack_size.py",
         "training/state.py",
         "training/variants.py",
+        "version.py",
         "vocabulary.py",
     )
 }

@@ -1,6 +1,6 @@
 """Find how many dimensions two modalities share.
 
-This is the library behind the sharedim workflow. Importing it imports nothing else, so that each
+This is the library behind the sharedim workflow. Importing it imports no room, so that each
 job pays only for what it uses: ``from sharedim import training`` needs torch and numpy alone.
 
 `load` opens a model that the workflow has trained: see docs/api.md.
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sharedim.version import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sharedim.embedding.model import Model
 
-__version__ = "0.1.0"
+__all__ = ["__version__", "load"]
 
 
 def load(path: str | Path) -> Model:

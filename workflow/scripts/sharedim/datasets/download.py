@@ -13,9 +13,9 @@ import requests
 from pooch import HTTPDownloader, file_hash, get_logger, retrieve
 from requests.exceptions import ChunkedEncodingError, ProxyError, RequestException, SSLError
 
-from sharedim import __version__
 from sharedim.errors import InputError
 from sharedim.jobs.files import folder_beside, replacing
+from sharedim.version import __version__
 
 logger = logging.getLogger(__name__)
 

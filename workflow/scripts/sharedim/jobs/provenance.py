@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from sharedim import __version__
+from sharedim.version import __version__
 
 # Packages that decide numbers and figures, by the names they are installed under.
 PACKAGES = (

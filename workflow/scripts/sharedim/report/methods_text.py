@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sharedim import __version__
 from sharedim.evaluation.saturation import TOLERANCE
 from sharedim.report.figures.dimension import ESTIMATORS
 from sharedim.report.results import Results
 from sharedim.training.recipes import ContrastiveRecipe, LinearRecipe, Recipe
 from sharedim.training.variants import with_variants
+from sharedim.version import __version__
 from sharedim.vocabulary import Words, enumerated
 
 # Both averages of maximum likelihood are of one estimator.

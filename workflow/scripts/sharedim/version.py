@@ -1,0 +1,3 @@
+"""Version of sharedim."""
+
+__version__ = "0.1.0"

@@ -1,7 +1,7 @@
-"""Find how many dimensions two modalities share.
+"""Shared dimensions of two modalities.
 
 This is the library behind the sharedim workflow. Importing it imports no room, so that each
-job pays only for what it uses: ``from sharedim import training`` needs torch and numpy alone.
+job pays only for what it uses: ``from sharedim.training import loop`` needs torch and numpy alone.
 
 `load` opens a model that the workflow has trained: see docs/api.md.
 """

@@ -21,9 +21,9 @@ def shared_dimension(
     cells (`sharedim.evaluation.shared_directions.shared_directions`), at the largest d of the linear
     recipe: k-hat is their participation ratio (sum r)^2 / sum r^2, to which weak directions add
     little, to the nearest whole number. With enough cells, directions are significant that are no
-    dimension of their own, a bend of another in both modalities; so the interval reaches from the lower limit
-    of the participation ratio to the upper one of the plain count, both over resampled seeds.
-    docs/calibration.md compares the estimators.
+    dimension of their own, a bend of another in both modalities; so the interval reaches from the
+    lower limit of the participation ratio to the upper one of the plain count, both over resampled
+    seeds. docs/calibration.md compares the estimators.
 
     Parameters
     ----------

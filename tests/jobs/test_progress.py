@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from sharedim.jobs import progress
-from sharedim.training.loop import Progress
+from sharedim.training.loop import TrainingProgress
 
 
 def at(share, epoch):
-    return Progress(5, 25, share, 8, epoch, 400, loss=4.25, temperature=0.5)
+    return TrainingProgress(5, 25, share, 8, epoch, 400, loss=4.25, temperature=0.5)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sharedim.evaluation.representations import encoded_pair, similarity_of, tem
 from sharedim.jobs.checkpoints import ModelBlock, StackFiles
 from sharedim.preprocessing.projection import Projection, header_of, tensors_of
 from sharedim.training.baselines import fit_linear_seeds
-from sharedim.training.loop import Progress, train_seeds
+from sharedim.training.loop import TrainingProgress, train_seeds
 from sharedim.training.recipes import LinearRecipe, Recipe
 from sharedim.training.similarity import as_inner_products, at_length
 from sharedim.training.splits import Split, split_cells
@@ -27,7 +27,7 @@ def fit_final(
     prot: np.ndarray,
     recipe: Recipe,
     dim: int,
-    observe: Callable[[Progress], None] | None = None,
+    observe: Callable[[TrainingProgress], None] | None = None,
 ) -> Callable[[list[int], StackFiles], Iterator[tuple[int, dict[str, np.ndarray]]]]:
     """Return what fits a recipe on all cells but those it validates by.
 

@@ -1,4 +1,4 @@
-"""Similarities of all pairs of cells, in tiles, exact where candidates nearly tie."""
+"""Ranking of candidates for every query cell by similarity, exact where candidates nearly tie."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-# Entries of the similarity matrix held at once: 8 MiB of single precision, since a product of few rows
+# Similarities of queries to candidates held at once: 8 MiB of single precision, since a product of few rows
 # takes longer, and 256 MiB on a GPU.
 TILE = 2**21
 GPU_TILE = 2**26
-# Entries that stay in a processor's own cache while they are passed over several times.
+# Similarities that stay in a processor's own cache while they are passed over several times.
 CACHED = 2**18
 # Smaller odds would add nothing, and numbers that small slow a processor down by a factor of 50.
 LEAST_LOG_ODDS = -80.0
-# Products of fewer rows waste most of the processor.
+# Products of fewer queries waste most of the processor.
 LEAST_ROWS = 32
 # Scores closer than this fraction of the largest that two rows could have are ties: the last bits of a
 # matrix product depend on where in the matrix a cell stands.

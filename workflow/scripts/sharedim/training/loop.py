@@ -35,34 +35,34 @@ from sharedim.training.state import PairShape, StackCells, StackState, StateKeep
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where the training of a block stands.
+class TrainingProgress:
+    """Progress of training a block, as epochs of its stacks.
 
     Attributes
     ----------
-    models_done, models : int
-        Of the seeds asked for.
+    models_trained, models : int
+        Of the seeds to train.
     share : float
-        Of all the work, between 0 and 1.
-    stack : int
-        Models in training now.
+        Fraction of all the work, between 0 and 1.
+    stack_size : int
+        Models in the stack that is training.
     epoch, epochs : int
-        Of the stack in training.
+        Of that stack.
     loss, temperature : float
         Means over its models.
     """
 
-    models_done: int
+    models_trained: int
     models: int
     share: float
-    stack: int
+    stack_size: int
     epoch: int
     epochs: int
     loss: float
     temperature: float
 
     @classmethod
-    def of(cls, state: StackState, done: int, models: int) -> Progress:
+    def of(cls, state: StackState, done: int, models: int) -> TrainingProgress:
         """Return the progress of a block of so many models, some done, with a stack in training."""
         epochs = state.history.shape[1]
         loss, temperature = state.history[:2, state.epoch - 1].nanmean(dim=1).tolist()
@@ -72,7 +72,7 @@ class Progress:
 
     def __str__(self) -> str:
         return (
-            f"{self.models_done} of {self.models} models done, {self.stack} at epoch "
+            f"{self.models_trained} of {self.models} models done, {self.stack_size} at epoch "
             f"{self.epoch} of {self.epochs}, loss {self.loss:.3f}, "
             f"temperature {self.temperature:.3f}"
         )
@@ -123,7 +123,7 @@ def train_seeds(
     hold_out: bool = True,
     dimension_every: int = 0,
     keeper: StateKeeper | None = None,
-    observe: Callable[[Progress], None] | None = None,
+    observe: Callable[[TrainingProgress], None] | None = None,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Train one model a seed and hand each over as soon as it is done.
 
@@ -176,7 +176,7 @@ def train_seeds(
     waiting, done = stacks_to_train(seeds, size, keeper, device), set()
 
     def report(state: StackState) -> None:
-        observe(Progress.of(state, len(done), len(seeds)))
+        observe(TrainingProgress.of(state, len(done), len(seeds)))
 
     while waiting:
         stack = waiting.pop(0)

@@ -4,7 +4,7 @@ Takes features and models of a dataset; makes `training_times.tsv` and `fine_tun
 """
 
 
-# After the models whose training it times, so that nothing trains beside it.
+# After the models whose training it times, so that none of them trains beside it.
 rule time_training:
     input:
         rna="<results>/{dataset}/features/rna.npy",

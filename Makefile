@@ -88,6 +88,7 @@ lint: .venv/test-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow reproduction
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --lint -s reproduction/Snakefile --configfile reproduction/config/linear.yaml
 

@@ -1,4 +1,4 @@
-"""Shared by all rules: the experiment, its size, the wildcards, and a hash of the code."""
+"""Shared by all rules: the experiment, its size, the wildcards, and hashes of the code."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from snakemake.exceptions import WorkflowError
 # The module's library is found on the path that it set.
 from sharedim import configuration
 from sharedim.errors import InputError
-from sharedim.jobs.provenance import code_fingerprint
+from sharedim.jobs.code_hash import Code
 
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
-PACKAGE = Path(workflow.basedir, "scripts", "experiments")
+SCRIPTS = Path(workflow.basedir, "scripts")
 
 
 def experiment_and_size():
@@ -25,8 +25,6 @@ def experiment_and_size():
 
 
 EXPERIMENT, SIZE = experiment_and_size()
-# A change of the library or of the experiments runs them again, a touch does not.
-CODE = [code_fingerprint(), code_fingerprint(PACKAGE)]
 
 
 wildcard_constraints:
@@ -38,3 +36,17 @@ wildcard_constraints:
 def of_every_dataset(file):
     """Return a file of every dataset."""
     return collect(f"<results>/{{dataset}}/{file}", dataset=sharedim.DATASETS)
+
+
+def source_of(path):
+    """Return the content of a file of the experiments or of the library, or None where there is none."""
+    own = SCRIPTS / path
+    return own.read_bytes() if own.is_file() else sharedim.source_of(path)
+
+
+CODE = Code(source_of, ("experiments", "sharedim"))
+
+
+def code_of(rule):
+    """Return a hash of the script of a rule and of all that it imports."""
+    return CODE.hash_of(f"{rule}.py")

@@ -56,6 +56,6 @@ rule write_experiment:
         runtime=sharedim.growing(60),
     params:
         datasets=list(sharedim.DATASETS),
-        code=CODE,
+        code=code_of("write_experiment"),
     script:
         "../scripts/write_experiment.py"

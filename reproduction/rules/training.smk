@@ -24,7 +24,7 @@ rule time_training:
         mem_mb=sharedim.memory_of_features,
         runtime=sharedim.growing(60),
     params:
-        code=CODE,
+        code=code_of("time_training"),
     script:
         "../scripts/time_training.py"
 
@@ -49,6 +49,6 @@ rule fine_tune_encoders:
         mem_mb=sharedim.memory_of_features,
         runtime=sharedim.growing(60),
     params:
-        code=CODE,
+        code=code_of("fine_tune_encoders"),
     script:
         "../scripts/fine_tune_encoders.py"

@@ -22,10 +22,7 @@ rule download_cells:
     conda:
         "../../envs/cells.yaml"
     params:
-        code=code_hash(
-            "datasets/catalogue.py",
-            "datasets/download.py",
-        ),
+        code=code_of("download_cells"),
     script:
         "../scripts/download_cells.py"
 
@@ -43,21 +40,7 @@ rule convert_cells:
         mem_mb=memory_of_reading,
         runtime=growing(60),
     params:
-        code=code_hash(
-            "datasets/builtin.py",
-            "datasets/catalogue.py",
-            "datasets/download.py",
-            "io/empty_droplets.py",
-            "io/modalities.py",
-            "io/obs.py",
-            "io/paired.py",
-            "io/precomputed_files.py",
-            "io/precomputed_pairs.py",
-            "io/protein_values.py",
-            "io/readers.py",
-            "io/seurat.py",
-            "io/validation.py",
-        ),
+        code=code_of("convert_cells"),
     script:
         "../scripts/convert_cells.py"
 
@@ -79,9 +62,7 @@ rule simulate_cells:
         runtime=growing(10),
     params:
         simulation=simulation_of,
-        code=code_hash(
-            "datasets/cite_seq.py",
-        ),
+        code=code_of("simulate_cells"),
     script:
         "../scripts/simulate_cells.py"
 
@@ -102,12 +83,7 @@ rule simulate_pairs:
         runtime=growing(10),
     params:
         simulation=simulation_of,
-        code=code_hash(
-            "datasets/digits.py",
-            "datasets/drifters.py",
-            "datasets/gaussian.py",
-            "datasets/simulated_pairs.py",
-        ),
+        code=code_of("simulate_pairs"),
     script:
         "../scripts/simulate_pairs.py"
 
@@ -131,26 +107,6 @@ rule check_cells:
         reading=reading_of,
         splitting=splitting_of,
         features=features_of,
-        code=code_hash(
-            "io/empty_droplets.py",
-            "io/modalities.py",
-            "io/obs.py",
-            "io/paired.py",
-            "io/precomputed_files.py",
-            "io/precomputed_pairs.py",
-            "io/protein_values.py",
-            "io/readers.py",
-            "io/seurat.py",
-            "io/validation.py",
-            "jobs/checkpoints.py",
-            "preprocessing/holdout.py",
-            "preprocessing/options.py",
-            "preprocessing/precomputed.py",
-            "preprocessing/projection.py",
-            "preprocessing/protein_transforms.py",
-            "preprocessing/summary.py",
-            "training/splits.py",
-            "vocabulary.py",
-        ),
+        code=code_of("check_cells"),
     script:
         "../scripts/check_cells.py"

@@ -30,34 +30,7 @@ rule score_models:
         runtime=time_of_scoring,
     params:
         estimators=config["dimension_estimators"],
-        code=code_hash(
-            "evaluation/alignment.py",
-            "evaluation/intrinsic_dimension.py",
-            "evaluation/mutual_information.py",
-            "evaluation/nearest_neighbours.py",
-            "evaluation/probes.py",
-            "evaluation/ranking.py",
-            "evaluation/representations.py",
-            "evaluation/retrieval.py",
-            "evaluation/scoring.py",
-            "evaluation/shared_directions.py",
-            "jobs/checkpoints.py",
-            "jobs/tables.py",
-            "training/backprop.py",
-            "training/cca.py",
-            "training/devices.py",
-            "training/encoders.py",
-            "training/engine.py",
-            "training/foscttm.py",
-            "training/history.py",
-            "training/losses.py",
-            "training/mle_dimension.py",
-            "training/recipes.py",
-            "training/sampling.py",
-            "training/similarity.py",
-            "training/splits.py",
-            "training/state.py",
-        ),
+        code=code_of("score_models"),
     script:
         "../scripts/score_models.py"
 
@@ -82,13 +55,7 @@ checkpoint choose_dims:
     params:
         contrastive=CONTRASTIVE,
         dims=config["dims"],
-        code=code_hash(
-            "evaluation/k_hat.py",
-            "evaluation/recommendation.py",
-            "evaluation/saturation.py",
-            "jobs/tables.py",
-            "vocabulary.py",
-        ),
+        code=code_of("choose_dims"),
     script:
         "../scripts/choose_dims.py"
 
@@ -118,13 +85,7 @@ rule collect_scores:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        code=code_hash(
-            "evaluation/history_table.py",
-            "evaluation/label_transfer.py",
-            "jobs/checkpoints.py",
-            "jobs/tables.py",
-            "training/history.py",
-        ),
+        code=code_of("collect_scores"),
     script:
         "../scripts/collect_scores.py"
 
@@ -156,12 +117,6 @@ rule find_saturation:
         runtime=growing(10),
     params:
         contrastive=CONTRASTIVE,
-        code=code_hash(
-            "evaluation/k_hat.py",
-            "evaluation/recommendation.py",
-            "evaluation/saturation.py",
-            "jobs/tables.py",
-            "vocabulary.py",
-        ),
+        code=code_of("find_saturation"),
     script:
         "../scripts/find_saturation.py"

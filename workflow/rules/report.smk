@@ -80,23 +80,7 @@ rule plot_figures:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        code=code_hash(
-            "evaluation/k_hat.py",
-            "evaluation/recommendation.py",
-            "evaluation/saturation.py",
-            "jobs/tables.py",
-            "report/figures/confusion.py",
-            "report/figures/curves.py",
-            "report/figures/dimension.py",
-            "report/figures/embedding.py",
-            "report/figures/pairs.py",
-            "report/figures/prediction.py",
-            "report/figures/registry.py",
-            "report/figures/style.py",
-            "report/figures/training.py",
-            "report/results.py",
-            "vocabulary.py",
-        ),
+        code=code_of("plot_figures"),
     script:
         "../scripts/plot_figures.py"
 
@@ -124,9 +108,7 @@ rule record_provenance:
         runtime=growing(30),
     params:
         configuration=configuration_of,
-        code=code_hash(
-            "jobs/checkpoints.py",
-        ),
+        code=code_of("record_provenance"),
     script:
         "../scripts/record_provenance.py"
 
@@ -169,42 +151,7 @@ rule write_report:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        code=code_hash(
-            "evaluation/k_hat.py",
-            "evaluation/label_transfer.py",
-            "evaluation/recommendation.py",
-            "evaluation/saturation.py",
-            "jobs/tables.py",
-            "report/alt_text.py",
-            "report/attachments.py",
-            "report/figures/confusion.py",
-            "report/figures/curves.py",
-            "report/figures/dimension.py",
-            "report/figures/embedding.py",
-            "report/figures/pairs.py",
-            "report/figures/prediction.py",
-            "report/figures/registry.py",
-            "report/figures/style.py",
-            "report/figures/training.py",
-            "report/html.py",
-            "report/methods_text.py",
-            "report/page.py",
-            "report/reservations.py",
-            "report/results.py",
-            "report/tables.py",
-            "report/templates/answer.html.j2",
-            "report/templates/cells.html.j2",
-            "report/templates/curves.html.j2",
-            "report/templates/data.html.j2",
-            "report/templates/macros.html.j2",
-            "report/templates/page.css.j2",
-            "report/templates/page.html.j2",
-            "report/templates/page.js.j2",
-            "report/templates/report.html.j2",
-            "training/recipes.py",
-            "training/variants.py",
-            "vocabulary.py",
-        ),
+        code=code_of("write_report"),
     script:
         "../scripts/write_report.py"
 
@@ -228,14 +175,6 @@ rule write_index:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        code=code_hash(
-            "report/html.py",
-            "report/index.py",
-            "report/templates/index.html.j2",
-            "report/templates/page.css.j2",
-            "report/templates/page.html.j2",
-            "report/templates/page.js.j2",
-            "vocabulary.py",
-        ),
+        code=code_of("write_index"),
     script:
         "../scripts/write_index.py"

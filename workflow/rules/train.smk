@@ -33,30 +33,8 @@ rule train_encoders:
         seeds=seeds_of,
         dimension_every=config["dimension_every"],
         # What decides a model beside its recipe: a finished seed of another engine is not taken over.
-        engine=code_hash(
-            "training/backprop.py",
-            "training/cca.py",
-            "training/devices.py",
-            "training/encoders.py",
-            "training/engine.py",
-            "training/foscttm.py",
-            "training/history.py",
-            "training/initialisation.py",
-            "training/loop.py",
-            "training/losses.py",
-            "training/mle_dimension.py",
-            "training/monitoring.py",
-            "training/sampling.py",
-            "training/similarity.py",
-            "training/splits.py",
-            "training/stack_size.py",
-            "training/state.py",
-        ),
-        code=code_hash(
-            "evaluation/history_table.py",
-            "jobs/checkpoints.py",
-            "training/recipes.py",
-        ),
+        engine=engine_of("loop"),
+        code=code_of("train_encoders"),
     script:
         "../scripts/train_encoders.py"
 
@@ -88,17 +66,8 @@ rule fit_baselines:
         recipe=recipe_of,
         seeds=seeds_of,
         dims=dims_fitted,
-        engine=code_hash(
-            "training/baselines.py",
-            "training/cca.py",
-            "training/foscttm.py",
-            "training/similarity.py",
-            "training/splits.py",
-        ),
-        code=code_hash(
-            "jobs/checkpoints.py",
-            "training/recipes.py",
-        ),
+        engine=engine_of("baselines"),
+        code=code_of("fit_baselines"),
     script:
         "../scripts/fit_baselines.py"
 

@@ -194,10 +194,10 @@ def test_a_touched_library_file_retrains_nothing(finished):
 
 @contextmanager
 def edited(checkout, file):
-    """Append a comment to a library file, and take it back whatever happens."""
+    """Append a constant to a library file, and take it back whatever happens."""
     path = checkout.path / "workflow/scripts/sharedim" / file
     before = path.read_text()
-    path.write_text(before + "\n# Edited.\n")
+    path.write_text(before + "\nEDITED = True\n")
     try:
         yield
     finally:

@@ -57,7 +57,7 @@ def edit(path: Path) -> None:
 
 def reword(folder: Path) -> None:
     for path in folder.rglob("*.py"):
-        path.write_text(f'"""Other words."""\n{path.read_text()}\n# Edited.\n')
+        path.write_text(path.read_text().replace('"""', '"""Other words. ', 1) + "\n# Edited.\n")
 
 
 def alter(path: Path) -> None:

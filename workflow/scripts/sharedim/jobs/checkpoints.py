@@ -188,17 +188,17 @@ class StackFiles:
         self.key = _key(identity, engine)
         self.every, self.kept_at = every, time.monotonic()
 
-    def unfinished(self) -> list[dict[str, NDArray[Any]]]:
+    def unfinished(self) -> list[dict[str, NDArray[np.generic]]]:
         """Return the block's stacks that were kept and not discarded, those trained longest first."""
         found = (_read_if_whole(path) for path, _ in self._files())
         return sorted((f for f in found if f), key=lambda arrays: -int(arrays["epoch"]))
 
-    def offer(self, arrays: Callable[[], dict[str, NDArray[Any]]]) -> None:
+    def offer(self, arrays: Callable[[], dict[str, NDArray[np.generic]]]) -> None:
         """Keep a stack if it is time to."""
         if time.monotonic() - self.kept_at >= self.every:
             self.keep(arrays())
 
-    def keep(self, arrays: dict[str, NDArray[Any]]) -> None:
+    def keep(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Keep a stack in place of what was kept of it before."""
         seeds = arrays["seeds"].tolist()
         write_block(self._path(seeds), ModelBlock(arrays, {**self.identity, "seeds": seeds}))

@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -94,9 +93,9 @@ def write_json(path: str | Path, content: Mapping[str, object] | Sequence[object
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def read_json(path: str | Path) -> dict[str, Any]:
+def read_json(path: str | Path) -> dict[str, object]:
     """Read a dictionary written by `write_json`."""
-    content: dict[str, Any] = json.loads(Path(path).read_text("utf-8"))
+    content: dict[str, object] = json.loads(Path(path).read_text("utf-8"))
     return content
 
 

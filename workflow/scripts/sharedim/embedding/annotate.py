@@ -12,6 +12,7 @@ import mudata
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from numpy.typing import NDArray
 
 from sharedim.embedding.umap import SharedSpace, lay_out
 from sharedim.io.modalities import PROTEIN, RNA
@@ -95,7 +96,9 @@ class _Writer:
         _require_cells(columns, self.holder.obs_names)
         for name in columns:
             column = storable(columns[name].reindex(self.holder.obs_names))
-            self.put("obs", name, column.astype("category") if column.dtype == object else column)
+            self.put(
+                "obs", str(name), column.astype("category") if column.dtype == object else column
+            )
 
     def put_table(self, name: str, table: pd.DataFrame) -> None:
         """Put a table with names for its columns into ``obsm``."""
@@ -154,7 +157,8 @@ def annotate(opened: UserObject, results: Results, *, seed: int = 0) -> Annotate
     ValueError
         If results are of a modality or of cells that the object does not have.
     """
-    data, notes = opened.data, []
+    data = opened.data
+    notes: list[str] = []
     for kind in {*results.representations, *results.modality_columns, *results.predicted}:
         if kind not in opened.names:
             raise ValueError(f"results of '{kind}', but the object has {', '.join(opened.names)}")
@@ -175,7 +179,7 @@ def annotate(opened: UserObject, results: Results, *, seed: int = 0) -> Annotate
     whole.put_space(lay_out(joint, cosine=results.cosine, seed=seed), name)
     whole.put_columns(results.columns)
     data.uns[record] = {
-        **_writable(results.provenance),
+        **_writable_record(results.provenance),
         "written": whole.written,
         "written_in": {opened.names[kind]: part.written for kind, part in parts.items()},
     }
@@ -203,7 +207,7 @@ def _put_representations(
     return umaps
 
 
-def _aligned(table: pd.DataFrame, cells: pd.Index) -> np.ndarray:
+def _aligned(table: pd.DataFrame, cells: pd.Index) -> NDArray[np.float32]:
     """Return a table's values in the order of cells, NaN for those it does not list."""
     _require_cells(table, cells)
     return table.reindex(cells).to_numpy(dtype=np.float32)
@@ -245,10 +249,14 @@ def _free_name(name: str, taken: Container[str]) -> str:
     return free
 
 
+def _writable_record(values: Mapping[str, object]) -> dict[str, object]:
+    return {str(key): _writable(one) for key, one in values.items() if one is not None}
+
+
 def _writable(value: object) -> object:
     """Return a value as a file can hold it: what is not simple becomes text, None is left out."""
     if isinstance(value, Mapping):
-        return {str(key): _writable(one) for key, one in value.items() if one is not None}
+        return _writable_record(value)
     if isinstance(value, list | tuple):
         kinds = {type(one) for one in value}
         simple = kinds <= {str} or kinds <= {int, float}

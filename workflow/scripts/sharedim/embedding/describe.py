@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -109,7 +109,19 @@ def describe_new_cells(
     return results, found
 
 
-def summary_of(model: Model, results: Results) -> dict:
+class Summary(TypedDict):
+    """What became of new cells, as `summary_of` tells it."""
+
+    sentence: str
+    model: str
+    recipe: str
+    dim: int
+    cells: dict[str, int]
+    missing_features: dict[str, list[str]]
+    predicted: list[str]
+
+
+def summary_of(model: Model, results: Results) -> Summary:
     """Return what became of new cells in plain values, and in a sentence.
 
     Parameters
@@ -129,7 +141,7 @@ def summary_of(model: Model, results: Results) -> dict:
         name: int(table.notna().all(axis=1).sum())
         for name, table in results.representations.items()
     }
-    missing = {name: list(results.provenance.get(f"missing_{name}", [])) for name in cells}
+    missing = {name: _names(results.provenance.get(f"missing_{name}")) for name in cells}
     predicted = [OTHER[modality] for modality in results.predicted]
     # Models of precomputed features have words of their own.
     words = model.block.header.get("modalities", IN_WORDS)
@@ -154,6 +166,10 @@ def summary_of(model: Model, results: Results) -> dict:
         "missing_features": missing,
         "predicted": predicted,
     }
+
+
+def _names(value: object) -> list[str]:
+    return list(value) if isinstance(value, list) else []
 
 
 def confidence_of(found: tuple[pd.Index, Answers]) -> pd.DataFrame:
@@ -213,8 +229,8 @@ def _of_all(model: Model, cells: AnyCells, missing_features: float) -> Embedding
 
 def _ranks(model: Model) -> list[pd.Series]:
     """Return the rank of each reference cell's true match, 1 for the best, from RNA and from protein."""
-    sides = (model.block.tensors[f"reference.{modality}"] for modality in MODALITIES)
-    f, g = as_inner_products(*sides, model.similarity)
+    first, second = (model.block.tensors[f"reference.{modality}"] for modality in MODALITIES)
+    f, g = as_inner_products(first, second, model.similarity)
     names = pd.Index(model.block.header["cells"])
     return [
         pd.Series(search(*pair).ranks.rivals + 1, names, dtype=np.float64)

@@ -7,11 +7,12 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sharedim.embedding.prediction import interval_factors, predict
 from sharedim.embedding.reference import KIND, OTHER, reference_values
 from sharedim.evaluation.representations import encoded_pair, similarity_of, temperature_of
-from sharedim.jobs.checkpoints import ModelBlock, StackFiles
+from sharedim.jobs.checkpoints import Header, ModelBlock, StackFiles
 from sharedim.preprocessing.projection import Projection, header_of, tensors_of
 from sharedim.training.baselines import fit_linear_seeds
 from sharedim.training.loop import TrainingProgress, train_seeds
@@ -23,12 +24,12 @@ SEED = 0
 
 
 def fit_final(
-    rna: np.ndarray,
-    prot: np.ndarray,
+    rna: NDArray[np.float32],
+    prot: NDArray[np.float32],
     recipe: Recipe,
     dim: int,
     observe: Callable[[TrainingProgress], None] | None = None,
-) -> Callable[[list[int], StackFiles], Iterator[tuple[int, dict[str, np.ndarray]]]]:
+) -> Callable[[list[int], StackFiles], Iterator[tuple[int, dict[str, NDArray[np.float32]]]]]:
     """Return what fits a recipe on all cells but those it validates by.
 
     Parameters
@@ -65,8 +66,8 @@ def assemble(
     dataset: str,
     model: ModelBlock,
     *,
-    features: tuple[np.ndarray, np.ndarray],
-    protein_values: np.ndarray,
+    features: tuple[NDArray[np.float32], NDArray[np.float32]],
+    protein_values: NDArray[np.floating],
     projections: dict[str, Projection],
     cells: pd.Index,
     labels: pd.DataFrame,
@@ -116,14 +117,14 @@ def assemble(
         "reference.values.prot": protein_values.astype(np.float32),
         "reference.components.rna": features[0],
     }
-    header = {**model.header, "kind": KIND, "status": "ok", "dataset": dataset}
+    header: Header = {**model.header, "kind": KIND, "status": "ok", "dataset": dataset}
     header |= {**header_of(projections), "cells": [str(cell) for cell in cells], "labels": {}}
     if words:
         header["modalities"] = words
     for column in labels:
         codes, names = pd.factorize(labels[column], sort=True)
         tensors[f"reference.label.{column}"] = codes.astype(np.int64)
-        header["labels"][column] = [str(name) for name in names]
+        header["labels"][str(column)] = [str(name) for name in names]
     block = ModelBlock(tensors, header)
     for modality in OTHER:
         tensors[f"interval.{modality}"] = _reach(block, projections, modality, split, temperature)
@@ -141,7 +142,7 @@ def _reach(
     modality: str,
     split: Split,
     temperature: float,
-) -> np.ndarray:
+) -> NDArray[np.floating]:
     """Return by how many deviations the interval of each feature reaches out, by validation cells."""
     queries, candidates = as_inner_products(
         block.tensors[f"reference.{OTHER[modality]}"][split.normaliser],

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sharedim.embedding.prediction import compare_predictions
 from sharedim.evaluation.representations import encoded_pair, similarity_of, temperature_of
@@ -38,11 +39,11 @@ class ChosenScores(NamedTuple):
 
 def examine(
     blocks: list[ModelBlock],
-    rna: np.ndarray,
-    prot: np.ndarray,
-    protein_values: np.ndarray,
+    rna: NDArray[np.float32],
+    prot: NDArray[np.float32],
+    protein_values: NDArray[np.floating],
     proteins: list[str],
-    test_cells: np.ndarray | None = None,
+    test_cells: NDArray[np.int64] | None = None,
 ) -> ChosenScores:
     """Compare true with false pairs, and predict proteins from RNA, on the test cells of each seed.
 
@@ -64,7 +65,7 @@ def examine(
     ChosenScores
         Models that failed have no part.
     """
-    similar: dict[str, list[np.ndarray]] = {"true": [], "false": []}
+    similar: dict[str, list[NDArray[np.floating]]] = {"true": [], "false": []}
     predictions = []
     for block in blocks:
         for model, seed in enumerate(block.header["seeds"]):
@@ -75,7 +76,9 @@ def examine(
             pair = comparable(*pair, similarity_of(block, model))
             if not all(np.isfinite(side).all() for side in pair):
                 continue
-            for kind, found in _similarities(*(side[split.test] for side in pair), seed).items():
+            for kind, found in _similarities(
+                pair[0][split.test], pair[1][split.test], seed
+            ).items():
                 similar[kind].append(found)
             parts = split.train, split.normaliser, split.test
             temperature = temperature_of(block, model, *(side[split.normaliser] for side in pair))
@@ -87,13 +90,15 @@ def examine(
     return ChosenScores(_histogram(similar), pd.DataFrame(predictions, columns=PREDICTION_COLUMNS))
 
 
-def _similarities(f: np.ndarray, g: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+def _similarities(
+    f: NDArray[np.floating], g: NDArray[np.floating], seed: int
+) -> dict[str, NDArray[np.floating]]:
     shifts = np.random.default_rng(seed).integers(1, len(f), size=FALSE_PAIRS)
     false = [np.sum(f * np.roll(g, shift, axis=0), axis=1) for shift in shifts]
     return {"true": np.sum(f * g, axis=1), "false": np.concatenate(false)}
 
 
-def _histogram(similar: dict[str, list[np.ndarray]]) -> pd.DataFrame:
+def _histogram(similar: dict[str, list[NDArray[np.floating]]]) -> pd.DataFrame:
     if not similar["true"]:
         return pd.DataFrame(columns=SIMILARITY_COLUMNS)
     values = {kind: np.concatenate(found) for kind, found in similar.items()}

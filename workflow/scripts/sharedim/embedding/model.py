@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from sharedim.embedding.model_output import Embedding, Prediction
@@ -101,7 +102,7 @@ class Model:
         table["part"] = np.where(validation, "validation", "train")
         for column, names in self.block.header["labels"].items():
             codes = self.block.tensors[f"reference.label.{column}"]
-            table[column] = pd.Categorical.from_codes(codes, names)
+            table[column] = pd.Categorical.from_codes(codes.tolist(), pd.Index(names))
         return table
 
     def embed(
@@ -308,7 +309,9 @@ class Model:
         index = pd.concat([index.to_series() for index, _ in found.values()]).index.unique()
         return pd.DataFrame(columns, index=index)
 
-    def _moments(self, modality: str, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _moments(
+        self, modality: str, queries: NDArray[np.floating]
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Return conditional mean and deviation of each feature of a modality."""
         queries, candidates = self._compared(OTHER[modality], queries)
         parts = [
@@ -318,16 +321,18 @@ class Model:
         means, deviations = zip(*parts, strict=True)
         return np.concatenate(means, axis=1), np.concatenate(deviations, axis=1)
 
-    def _encode(self, modality: str, components: np.ndarray) -> np.ndarray:
+    def _encode(self, modality: str, components: NDArray[np.floating]) -> NDArray[np.floating]:
         encoded = representations(self.block, 0, modality, components)
         return at_length(encoded, self.similarity)
 
-    def _compared(self, modality: str, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _compared(
+        self, modality: str, queries: NDArray[np.floating]
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Return cells of a modality, and the reference's in the other, as `ask` compares them."""
         candidates = self.block.tensors[f"reference.{OTHER[modality]}"]
         return as_inner_products(queries, candidates, self.similarity)
 
-    def as_table(self, found: np.ndarray, cells: pd.Index) -> pd.DataFrame:
+    def as_table(self, found: NDArray[np.floating], cells: pd.Index) -> pd.DataFrame:
         """Return representations as a table of cells and shared dimensions."""
         return pd.DataFrame(found, cells, [f"shared_{place}" for place in range(1, self.dim + 1)])
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 from sklearn.neighbors import KNeighborsRegressor
 
@@ -21,13 +22,13 @@ NEIGHBOURS, COMPONENTS = (10, 20, 50), (10, 30, 100)
 
 
 def predict(
-    queries: np.ndarray,
-    candidates: np.ndarray,
+    queries: NDArray[np.floating],
+    candidates: NDArray[np.floating],
     temperature: float,
-    values: np.ndarray,
+    values: NDArray[np.floating],
     *,
-    own: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+    own: NDArray[np.int64] | None = None,
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Return the conditional mean of reference values and its standard deviation, for each cell.
 
     Parameters are those of `sharedim.embedding.soft_matching.ask`. The deviation is no less than a tenth of
@@ -38,10 +39,14 @@ def predict(
     means, deviations : ndarray of float32, shape (n, features)
     """
     answers = ask(queries, candidates, temperature, values=values, own=own)
+    if answers.means is None or answers.deviations is None:
+        raise AssertionError("values were given, so that there are moments")
     return answers.means, np.maximum(answers.deviations, LEAST_DEVIATION * values.std(axis=0))
 
 
-def interval_factors(truth: np.ndarray, means: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+def interval_factors(
+    truth: NDArray[np.floating], means: NDArray[np.floating], deviations: NDArray[np.floating]
+) -> NDArray[np.floating]:
     """Return by how many deviations the interval of each feature reaches out on both sides.
 
     The normalised split-conformal interval (Lei et al. 2018): the quantile of the error over the
@@ -58,23 +63,29 @@ def interval_factors(truth: np.ndarray, means: np.ndarray, deviations: np.ndarra
     """
     errors = np.sort(np.abs(truth - means) / np.where(deviations > 0, deviations, 1), axis=0)
     place = min(len(errors), math.ceil((len(errors) + 1) * LEVEL)) - 1
-    return errors[place]
+    factors: NDArray[np.floating] = errors[place]
+    return factors
 
 
-def correlations(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def correlations(
+    truth: NDArray[np.floating], predicted: NDArray[np.floating]
+) -> NDArray[np.floating]:
     """Return Pearson's correlation of each column; nan for one that is constant."""
     truth, predicted = (side - side.mean(axis=0) for side in (truth, predicted))
     scale = np.sqrt((truth**2).sum(axis=0) * (predicted**2).sum(axis=0))
-    return (truth * predicted).sum(axis=0) / np.where(scale > 0, scale, np.nan)
+    found: NDArray[np.floating] = (truth * predicted).sum(axis=0) / np.where(
+        scale > 0, scale, np.nan
+    )
+    return found
 
 
 def compare_predictions(
-    representations: tuple[np.ndarray, np.ndarray],
+    representations: tuple[NDArray[np.floating], NDArray[np.floating]],
     temperature: float,
-    rna: np.ndarray,
-    values: np.ndarray,
-    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
-) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    rna: NDArray[np.floating],
+    values: NDArray[np.floating],
+    parts: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+) -> Iterator[tuple[str, NDArray[np.floating], NDArray[np.floating]]]:
     """Predict proteins of held-out cells from RNA, and let two baselines do the same.
 
     Parameters
@@ -117,7 +128,10 @@ def compare_predictions(
 
 
 def _best_neighbours(
-    rna: np.ndarray, values: np.ndarray, train: np.ndarray, validation: np.ndarray
+    rna: NDArray[np.floating],
+    values: NDArray[np.floating],
+    train: NDArray[np.int64],
+    validation: NDArray[np.int64],
 ) -> tuple[int, int]:
     """Return the components and the number of neighbours that predict validation cells best."""
     found = {}
@@ -129,4 +143,4 @@ def _best_neighbours(
             predicted = values[train][places[:, :neighbours]].mean(axis=1)
             quality = np.nanmean(correlations(values[validation], predicted))
             found[columns, neighbours] = quality
-    return max(found, key=found.get)
+    return max(found, key=lambda choice: found[choice])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharedim.jobs.checkpoints import ModelBlock
 from sharedim.preprocessing.projection import Projection
@@ -18,7 +19,7 @@ FEATURES_AT_ONCE = 512
 
 def reference_values(
     block: ModelBlock, projections: dict[str, Projection], modality: str
-) -> Iterator[np.ndarray]:
+) -> Iterator[NDArray[np.floating]]:
     """Yield the transformed values of the reference's cells, some features at a time.
 
     Of RNA as its principal components hold them: all genes of all cells would make the file large.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sharedim.evaluation.retrieval import UNKNOWN
 
@@ -38,24 +39,24 @@ class Answers:
         Conditional covariance of these values.
     """
 
-    matches: np.ndarray
-    probabilities: np.ndarray
-    votes: list[np.ndarray] = field(default_factory=list)
-    means: np.ndarray | None = None
-    deviations: np.ndarray | None = None
-    covariances: np.ndarray | None = None
+    matches: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    votes: list[NDArray[np.float32]] = field(default_factory=list)
+    means: NDArray[np.float32] | None = None
+    deviations: NDArray[np.float32] | None = None
+    covariances: NDArray[np.float32] | None = None
 
 
 def ask(
-    queries: np.ndarray,
-    candidates: np.ndarray,
+    queries: NDArray[np.floating],
+    candidates: NDArray[np.floating],
     temperature: float,
     *,
     best: int = 1,
-    levels: list[np.ndarray] | None = None,
-    values: np.ndarray | None = None,
+    levels: list[NDArray[np.int64]] | None = None,
+    values: NDArray[np.floating] | None = None,
     covariances: bool = False,
-    own: np.ndarray | None = None,
+    own: NDArray[np.int64] | None = None,
     device: torch.device | str = "cpu",
 ) -> Answers:
     """Ask a reference about cells.
@@ -87,18 +88,19 @@ def ask(
     """
     levels, best = levels or [], min(best, len(candidates))
     types = [_indicators(codes, device) for codes in levels]
+    centred: torch.Tensor | None = None
     if values is not None:
         # The deviation of values far from 0 would be lost in single precision.
         centre = values.mean(axis=0)
-        values = torch.as_tensor(values - centre, dtype=torch.float32, device=device)
+        centred = torch.as_tensor(values - centre, dtype=torch.float32, device=device)
     tiles = []
     for weights in _weights(queries, candidates, temperature, own, device):
         matches, probabilities = _largest(weights, best)
-        votes = [weights @ indicators for indicators in types]
-        votes = [(vote / vote.sum(dim=1, keepdim=True)).cpu().numpy() for vote in votes]
+        shares = [weights @ indicators for indicators in types]
+        votes = [(share / share.sum(dim=1, keepdim=True)).cpu().numpy() for share in shares]
         moments = []
-        if values is not None:
-            moments = [moment.cpu().numpy() for moment in _moments(weights, values, covariances)]
+        if centred is not None:
+            moments = [moment.cpu().numpy() for moment in _moments(weights, centred, covariances)]
             moments[0] = moments[0] + centre
         tiles.append((matches, probabilities, *votes, *moments))
     columns = [np.concatenate(column) for column in zip(*tiles, strict=True)]
@@ -121,10 +123,10 @@ def _moments(weights: torch.Tensor, values: torch.Tensor, covariances: bool) -> 
 
 
 def _weights(
-    queries: np.ndarray,
-    candidates: np.ndarray,
+    queries: NDArray[np.floating],
+    candidates: NDArray[np.floating],
     temperature: float,
-    own: np.ndarray | None,
+    own: NDArray[np.int64] | None,
     device: torch.device | str,
 ) -> Iterator[torch.Tensor]:
     """Yield the probabilities of all candidates, some queries at a time."""
@@ -140,13 +142,13 @@ def _weights(
         yield logits.softmax(dim=1)
 
 
-def _largest(weights: torch.Tensor, number: int) -> tuple[np.ndarray, np.ndarray]:
+def _largest(weights: torch.Tensor, number: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the places and values of the largest of each row, the largest first."""
     values, places = weights.topk(number, dim=1)
     return places.cpu().numpy(), values.cpu().numpy()
 
 
-def _indicators(codes: np.ndarray, device: torch.device | str) -> torch.Tensor:
+def _indicators(codes: NDArray[np.int64], device: torch.device | str) -> torch.Tensor:
     """Return one column per type, 1 where a cell is of it."""
     known = np.flatnonzero(codes != UNKNOWN)
     indicators = torch.zeros(len(codes), int(codes.max(initial=UNKNOWN)) + 1, device=device)

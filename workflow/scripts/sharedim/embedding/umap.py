@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from anndata import AnnData
+from numpy.typing import NDArray
 from scipy import sparse
 
 from sharedim.training.similarity import unit_length
@@ -34,12 +35,12 @@ class SharedSpace(NamedTuple):
 
     distances: sparse.csr_matrix
     connectivities: sparse.csr_matrix
-    umap: np.ndarray
-    parameters: dict
+    umap: NDArray[np.float32]
+    parameters: dict[str, object]
 
 
 def lay_out(
-    points: np.ndarray,
+    points: NDArray[np.floating],
     *,
     cosine: bool = True,
     neighbours: int = NEIGHBOURS,
@@ -92,7 +93,7 @@ def lay_out(
     )
 
 
-def _laid_out(points: np.ndarray, neighbours: int, seed: int, start: str) -> AnnData:
+def _laid_out(points: NDArray[np.floating], neighbours: int, seed: int, start: str) -> AnnData:
     """Return points with scanpy's graph of exact neighbours and the UMAP of it."""
     # Take seconds to import, which only those who draw should wait for.
     import scanpy as sc
@@ -111,7 +112,7 @@ def _laid_out(points: np.ndarray, neighbours: int, seed: int, start: str) -> Ann
     return data
 
 
-def _among_all(graph: sparse.csr_matrix, rows: np.ndarray, count: int) -> sparse.csr_matrix:
+def _among_all(graph: sparse.csr_matrix, rows: NDArray[np.int64], count: int) -> sparse.csr_matrix:
     """Put the graph of some points into one of all."""
     edges = graph.tocoo()
     return sparse.csr_matrix((edges.data, (rows[edges.row], rows[edges.col])), shape=(count, count))

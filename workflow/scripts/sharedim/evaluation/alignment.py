@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
 from sharedim.training.similarity import unit_length
@@ -11,7 +12,7 @@ from sharedim.training.similarity import unit_length
 UNIFORMITY_CELLS = 2000
 
 
-def alignment(f: np.ndarray, g: np.ndarray) -> float:
+def alignment(f: NDArray[np.floating], g: NDArray[np.floating]) -> float:
     """Return the mean squared distance of paired cells at unit length (Wang and Isola 2020).
 
     0 where paired cells coincide, 2 for unrelated directions.
@@ -19,7 +20,7 @@ def alignment(f: np.ndarray, g: np.ndarray) -> float:
     return float(((unit_length(f) - unit_length(g)) ** 2).sum(axis=1).mean())
 
 
-def uniformity(representation: np.ndarray) -> float:
+def uniformity(representation: NDArray[np.floating]) -> float:
     """Return how evenly cells fill the sphere: ``log mean exp(-2 |u - v|^2)`` over pairs of cells.
 
     The measure of Wang and Isola (2020), the lower the more even: 0 for a constant representation.
@@ -33,7 +34,7 @@ def uniformity(representation: np.ndarray) -> float:
     return float(np.log(np.exp(-2 * pdist(unit, "sqeuclidean")).mean()))
 
 
-def norms(representation: np.ndarray) -> tuple[float, float]:
+def norms(representation: NDArray[np.floating]) -> tuple[float, float]:
     """Return the mean norm of the cells and its coefficient of variation."""
     lengths = np.linalg.norm(representation, axis=1)
     mean = float(lengths.mean())

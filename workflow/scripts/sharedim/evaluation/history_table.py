@@ -14,7 +14,7 @@ from sharedim.training.history import HISTORY
 COLUMNS = ["recipe", "dim", "seed", "epoch", *HISTORY, "chance_loss"]
 
 
-def history_rows(block: ModelBlock) -> Iterator[tuple]:
+def history_rows(block: ModelBlock) -> Iterator[tuple[str | float, ...]]:
     """Yield a block's training history in the order of `COLUMNS`.
 
     One row per seed and epoch: to the last epoch of a model that stopped early, to the last whole

@@ -45,6 +45,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import skdim
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sharedim.evaluation.nearest_neighbours import Neighbours, nearest
@@ -117,7 +118,7 @@ def names_of(estimators: Sequence[str]) -> list[str]:
 
 
 def intrinsic_dimensions(
-    representation: np.ndarray,
+    representation: NDArray[np.floating],
     *,
     estimators: Sequence[str] = DEFAULT,
     neighbours: int = NEIGHBOURS,
@@ -178,8 +179,8 @@ def intrinsic_dimensions(
 
 
 def dimensions_by_type(
-    representation: np.ndarray,
-    labels: np.ndarray,
+    representation: NDArray[np.floating],
+    labels: NDArray[np.object_],
     *,
     estimators: Sequence[str] = DEFAULT,
     smallest: int = SMALLEST_TYPE,
@@ -230,7 +231,7 @@ def _none(estimators: Sequence[str], status: str, cells: int, duplicates: int = 
     return Dimensions(missing, cells, duplicates)
 
 
-def _is_constant(representation: np.ndarray) -> bool:
+def _is_constant(representation: NDArray[np.floating]) -> bool:
     """Tell whether every column varies by rounding only, as in a collapsed model."""
     floating = np.issubdtype(representation.dtype, np.floating)
     unit = np.finfo(representation.dtype if floating else np.float64).eps
@@ -238,7 +239,7 @@ def _is_constant(representation: np.ndarray) -> bool:
     return bool((np.ptp(representation, axis=0) <= ROUNDING * unit * largest).all())
 
 
-def _distinct_points(representation: np.ndarray) -> np.ndarray:
+def _distinct_points(representation: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the distinct rows in random order, moved and scaled to lie around 0, within 1.
 
     No estimate depends on place or scale, but rounding, overflow and underflow do.
@@ -249,15 +250,16 @@ def _distinct_points(representation: np.ndarray) -> np.ndarray:
     rows = points.view(np.dtype((np.void, points.itemsize * points.shape[1]))).ravel()
     _, first = np.unique(rows, return_index=True)
     # Always the same order; of a file sorted by donor or type, any run of rows is a fair sample.
-    return points[np.random.default_rng(0).permutation(np.sort(first))]
+    distinct: NDArray[np.float64] = points[np.random.default_rng(0).permutation(np.sort(first))]
+    return distinct
 
 
 def _estimates(
-    points: np.ndarray, estimators: Sequence[str], neighbours: int, pca_cells: int
+    points: NDArray[np.floating], estimators: Sequence[str], neighbours: int, pca_cells: int
 ) -> dict[str, Estimate]:
     """Return the estimates for distinct points in random order, by their names in tables."""
     found = nearest(points, neighbours)
-    estimates = {}
+    estimates: dict[str, Estimate] = {}
     for estimator in estimators:
         names = names_of([estimator])
         sample, near = points, found
@@ -280,7 +282,7 @@ def _estimates(
 
 
 def _values(
-    estimator: str, points: np.ndarray, found: Neighbours, pca_cells: int
+    estimator: str, points: NDArray[np.floating], found: Neighbours, pca_cells: int
 ) -> dict[str, Estimate]:
     [name, *harmonic] = names_of([estimator])
     if estimator in LOCAL:
@@ -313,7 +315,7 @@ def _of_library(estimator: str) -> BaseEstimator:
     return method.set_params(**seeded)
 
 
-def _local_pca(points: np.ndarray, indices: np.ndarray) -> float:
+def _local_pca(points: NDArray[np.floating], indices: NDArray[np.int64]) -> float:
     """Return what ``skdim.id.lPCA().fit_pw(points, indices)`` gives on average.
 
     The library fits one model of scikit-learn per cell, which makes scoring several times slower
@@ -329,7 +331,7 @@ def _local_pca(points: np.ndarray, indices: np.ndarray) -> float:
 
 
 def _standard_errors(
-    points: np.ndarray,
+    points: NDArray[np.floating],
     estimators: Sequence[str],
     neighbours: int,
     estimates: dict[str, Estimate],
@@ -359,13 +361,13 @@ def _standard_errors(
 
 def _by_sample(estimators: Sequence[str], cells: int) -> dict[int, list[str]]:
     """Return the estimators that look at the same number of cells, by that number."""
-    alike = {}
+    alike: dict[int, list[str]] = {}
     for estimator in estimators:
         alike.setdefault(min(cells, LARGEST_SAMPLE.get(estimator, cells)), []).append(estimator)
     return alike
 
 
-def _relative_error_of_ratio(points: np.ndarray) -> float:
+def _relative_error_of_ratio(points: NDArray[np.floating]) -> float:
     """Return the standard error of the participation ratio over the ratio.
 
     By the chain rule, a cell x moves the logarithm of the ratio by twice
@@ -379,7 +381,7 @@ def _relative_error_of_ratio(points: np.ndarray) -> float:
     return float(influence.std() / math.sqrt(len(centred)))
 
 
-def _divisions(n: int, groups: int) -> Iterator[list[np.ndarray]]:
+def _divisions(n: int, groups: int) -> Iterator[list[NDArray[np.int64]]]:
     """Divide cells into disjoint groups at random, until there have been `GROUPS` groups."""
     generator = np.random.default_rng(1)
     for _ in range(-(-GROUPS // groups)):

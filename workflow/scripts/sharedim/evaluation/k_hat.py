@@ -2,19 +2,64 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sharedim.evaluation.saturation import curve, interval, resampled_means
 
 COUNT, EFFECTIVE = "shared_count", "shared_effective"
 LINEAR_RECIPE = "cca"
-UNKNOWN = dict.fromkeys(("value", "low", "high", "count", "effective", "recipe", "at_d"))
+
+
+class Nothing(TypedDict):
+    """What is known where there is no estimate."""
+
+    value: None
+    low: None
+    high: None
+    count: None
+    effective: None
+    recipe: None
+    at_d: None
+
+
+class Unknown(Nothing):
+    """The reason why there is no estimate."""
+
+    status: str
+
+
+class Found(TypedDict):
+    """An estimate of the shared dimension, as `shared_dimension` explains it."""
+
+    value: int
+    low: int | None
+    high: int | None
+    count: float
+    effective: float
+    recipe: str
+    at_d: int
+    status: str
+
+
+KHat = Found | Unknown
+UNKNOWN: Nothing = {
+    "value": None,
+    "low": None,
+    "high": None,
+    "count": None,
+    "effective": None,
+    "recipe": None,
+    "at_d": None,
+}
 
 
 def shared_dimension(
     scores: pd.DataFrame, saturation: pd.DataFrame, matching: str, directions: int
-) -> dict:
+) -> KHat:
     """Estimate how many dimensions two modalities share.
 
     The estimate comes from the canonical directions whose correlation r is significant on held-out
@@ -74,7 +119,7 @@ def shared_dimension(
     }
 
 
-def _at_largest_d(scores: pd.DataFrame, metric: str) -> np.ndarray:
+def _at_largest_d(scores: pd.DataFrame, metric: str) -> NDArray[np.floating]:
     """Return a held-out metric of the linear recipe at its largest d, of each seed that has it."""
     dims, values, _ = curve(scores, LINEAR_RECIPE, "test", metric)
     return values[:, -1][np.isfinite(values[:, -1])] if dims.size else np.empty(0)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 # Pairs that are contrasted at once, the same for every recipe and dataset: the bound cannot exceed log of it.
@@ -13,7 +14,7 @@ PAIRS = 200
 LOWEST_LOG_TEMPERATURE, HIGHEST_LOG_TEMPERATURE = -8.0, 4.0
 
 
-def infonce_nats(f: np.ndarray, g: np.ndarray, temperature: float) -> float:
+def infonce_nats(f: NDArray[np.floating], g: NDArray[np.floating], temperature: float) -> float:
     """Return a lower bound on the information that two representations share.
 
     ``log N - loss``, the loss being the two-sided InfoNCE of van den Oord et al. (2018) over groups
@@ -37,7 +38,7 @@ def infonce_nats(f: np.ndarray, g: np.ndarray, temperature: float) -> float:
     return math.log(PAIRS) - _loss(*_groups(f, g, PAIRS), temperature)
 
 
-def best_temperature(f: np.ndarray, g: np.ndarray) -> float:
+def best_temperature(f: NDArray[np.floating], g: NDArray[np.floating]) -> float:
     """Return the temperature at which `infonce_nats` is highest, over smaller groups of few cells."""
     groups = _groups(f, g, min(PAIRS, len(f)))
     found = minimize_scalar(
@@ -49,15 +50,17 @@ def best_temperature(f: np.ndarray, g: np.ndarray) -> float:
     return math.exp(found.x)
 
 
-def _groups(f: np.ndarray, g: np.ndarray, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _groups(
+    f: NDArray[np.floating], g: NDArray[np.floating], size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Divide cells into groups of a size, in an order that says nothing of them."""
     n_groups = len(f) // size
     order = np.random.default_rng(0).permutation(len(f))[: n_groups * size]
-    f, g = (
+    first, second = (
         torch.as_tensor(side[order], dtype=torch.float32).reshape(n_groups, size, -1)
         for side in (f, g)
     )
-    return f, g
+    return first, second
 
 
 def _loss(f: torch.Tensor, g: torch.Tensor, temperature: float) -> float:

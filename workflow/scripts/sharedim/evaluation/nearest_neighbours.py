@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 # Beyond, the exact search takes longer than everything else that is scored.
@@ -27,11 +28,11 @@ class Neighbours(NamedTuple):
         Row numbers; never the row's own.
     """
 
-    distances: np.ndarray
-    indices: np.ndarray
+    distances: NDArray[np.float64]
+    indices: NDArray[np.int64]
 
 
-def nearest(points: np.ndarray, count: int) -> Neighbours:
+def nearest(points: NDArray[np.floating], count: int) -> Neighbours:
     """Find the nearest other rows of every row by Euclidean distance.
 
     Up to `LARGEST_EXACT` rows the search is exact (scikit-learn); beyond, it is approximate
@@ -72,7 +73,7 @@ def nearest(points: np.ndarray, count: int) -> Neighbours:
     return Neighbours(*(np.take_along_axis(found, order, axis=1) for found in (distances, indices)))
 
 
-def _approximate(points: np.ndarray, count: int) -> np.ndarray:
+def _approximate(points: NDArray[np.floating], count: int) -> NDArray[np.int64]:
     # Compiles for seconds, which only large datasets should wait for.
     from pynndescent import NNDescent
 
@@ -81,4 +82,5 @@ def _approximate(points: np.ndarray, count: int) -> np.ndarray:
     others = indices != np.arange(len(points))[:, None]
     # A row that is missing among its own neighbours has one neighbour too many.
     others[others.all(axis=1), -1] = False
-    return indices[others].reshape(len(points), count).astype(np.int64)
+    found: NDArray[np.int64] = indices[others].reshape(len(points), count).astype(np.int64)
+    return found

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -21,10 +22,10 @@ TOLERANCE = 1e-3
 
 
 def probe(
-    train: np.ndarray,
-    test: np.ndarray,
-    train_codes: dict[str, np.ndarray],
-    test_codes: dict[str, np.ndarray],
+    train: NDArray[np.floating],
+    test: NDArray[np.floating],
+    train_codes: dict[str, NDArray[np.int64]],
+    test_codes: dict[str, NDArray[np.int64]],
     device: torch.device | str = "cpu",
 ) -> Iterator[tuple[str, str, str, float, float]]:
     """Score classifiers that learn cell types from the representation of training cells.
@@ -79,11 +80,11 @@ def probe(
                 yield split, name, column, accuracy, chance
 
 
-def _most_common(codes: np.ndarray) -> int:
+def _most_common(codes: NDArray[np.int64]) -> int:
     return int(np.bincount(codes[codes != UNKNOWN]).argmax())
 
 
-def _logistic(cells: np.ndarray, codes: np.ndarray) -> LogisticRegression | None:
+def _logistic(cells: NDArray[np.floating], codes: NDArray[np.int64]) -> LogisticRegression | None:
     """Fit a logistic regression, unless fewer than two types are known."""
     known = codes != UNKNOWN
     if len(np.unique(codes[known])) < 2:
@@ -95,12 +96,12 @@ def _logistic(cells: np.ndarray, codes: np.ndarray) -> LogisticRegression | None
 
 
 def _nearest_votes(
-    cells: np.ndarray,
-    train: np.ndarray,
-    asked: dict[str, np.ndarray],
-    learnt: dict[str, np.ndarray],
+    cells: NDArray[np.floating],
+    train: NDArray[np.floating],
+    asked: dict[str, NDArray[np.int64]],
+    learnt: dict[str, NDArray[np.int64]],
     device: torch.device | str,
-) -> dict[str, np.ndarray]:
+) -> dict[str, NDArray[np.floating]]:
     """Return what the nearest training cells say of the types of the cells whose type is known."""
     # <q, c> - |c|^2 / 2 is highest for the nearest c.
     queries = np.column_stack([cells, np.ones(len(cells))])

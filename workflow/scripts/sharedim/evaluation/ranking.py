@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 # Similarities of queries to candidates held at once: 8 MiB of single precision, since a product of few rows
 # takes longer, and 256 MiB on a GPU.
@@ -35,7 +36,10 @@ class Comparison:
     """
 
     def __init__(
-        self, queries: np.ndarray, candidates: np.ndarray, device: torch.device | str = "cpu"
+        self,
+        queries: NDArray[np.floating],
+        candidates: NDArray[np.floating],
+        device: torch.device | str = "cpu",
     ) -> None:
         self.left, self.right = (
             torch.as_tensor(side, dtype=torch.float64, device=device)
@@ -69,7 +73,7 @@ class Comparison:
 
     def places(
         self, match: torch.Tensor, rows: slice, similarity: torch.Tensor
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return how many candidates score higher than each row's true match, and how many the same.
 
         Parameters
@@ -83,7 +87,7 @@ class Comparison:
         higher = _count(similarity, (own + blur).float(), or_same=False)
         at_least = _count(similarity, (own - blur).float(), or_same=True)
         unclear = torch.nonzero(at_least - higher > 1).flatten()
-        for part in unclear.split(max(1, TILE // (2 * similarity.shape[1]))):
+        for part in torch.split(unclear, max(1, TILE // (2 * similarity.shape[1]))):
             again = part + rows.start
             exact = self.left[again] @ self.right.T
             own, tie = match[again][:, None], self.tie[again][:, None]
@@ -113,15 +117,21 @@ class Comparison:
             # The first tile is the largest.
             self._odds = torch.empty_like(similarity[:height])
         sums = []
-        for part, less in zip(similarity.split(height), own.split(height), strict=True):
+        for part, less in zip(
+            torch.split(similarity, height), torch.split(own, height), strict=True
+        ):
             odds = torch.add(less, part, alpha=1 / temperature, out=self._odds[: len(part)])
             sums.append(odds.clamp_(min=LEAST_LOG_ODDS).exp_().sum(dim=1))
         # One over the sum of odds against the match; an infinite sum is a probability of 0.
         return torch.cat(sums).reciprocal_()
 
     def best(
-        self, rows: slice, similarity: torch.Tensor, asking: np.ndarray, among: np.ndarray
-    ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+        self,
+        rows: slice,
+        similarity: torch.Tensor,
+        asking: NDArray[np.int64],
+        among: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], dict[int, NDArray[np.int64]]]:
         """Find the best of some candidates for each asking row of a tile.
 
         Parameters
@@ -144,27 +154,28 @@ class Comparison:
         if not len(asking):
             return np.empty(0, dtype=np.int64), {}
         device, scores = similarity.device, similarity
-        asking, among = (torch.as_tensor(cells, device=device) for cells in (asking, among))
-        if len(asking) < len(scores) or len(among) < scores.shape[1]:
-            scores = scores[asking - rows.start][:, among]
-        best, largest, second = _two_largest(scores)
-        least = (largest.double() - 2 * self.blur[asking]).float()
-        best, tied = best.cpu().numpy(), {}
+        queries, candidates = (torch.as_tensor(cells, device=device) for cells in (asking, among))
+        if len(queries) < len(scores) or len(candidates) < scores.shape[1]:
+            scores = scores[queries - rows.start][:, candidates]
+        places, largest, second = _two_largest(scores)
+        least = (largest.double() - 2 * self.blur[queries]).float()
+        best: NDArray[np.int64] = places.cpu().numpy()
+        tied: dict[int, NDArray[np.int64]] = {}
         for number in torch.nonzero(second >= least).flatten().tolist():
             near = torch.nonzero(scores[number] >= least[number]).flatten()
-            exact = self.right[among[near]] @ self.left[asking[number]]
-            near = near[exact >= exact.max() - self.tie[asking[number]]].cpu().numpy()
-            best[number] = near[0]
-            if len(near) > 1:
-                tied[number] = near
+            exact = self.right[candidates[near]] @ self.left[queries[number]]
+            alike = near[exact >= exact.max() - self.tie[queries[number]]].cpu().numpy()
+            best[number] = alike[0]
+            if len(alike) > 1:
+                tied[number] = alike
         return best, tied
 
 
 def _count(similarity: torch.Tensor, thresholds: torch.Tensor, *, or_same: bool) -> torch.Tensor:
     """Return how many of each row exceed its threshold, or are the same."""
     if not _on_processor(similarity):
-        compare = torch.ge if or_same else torch.gt
-        return compare(similarity, thresholds[:, None]).sum(dim=1)
+        exceed = torch.ge if or_same else torch.gt
+        return exceed(similarity, thresholds[:, None]).sum(dim=1)
     # NumPy compares and counts seven times as fast as PyTorch does on a processor.
     compare = np.greater_equal if or_same else np.greater
     found = compare(similarity.numpy(), thresholds.numpy()[:, None])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
 
-from sharedim.evaluation.k_hat import shared_dimension
+from sharedim.evaluation.k_hat import KHat, shared_dimension
 from sharedim.evaluation.saturation import TOLERANCE, curve, saturation_table
 from sharedim.vocabulary import FOR_CELLS, Words, words_of
 
@@ -26,6 +28,48 @@ NAMED_FAILURES = 5
 LARGEST_DIM = 50
 # Dimensions that a grid is refined by; each costs as much as one of the grid.
 MOST_REFINED = 4
+
+
+class Check(TypedDict):
+    """What is read of ``check.json``."""
+
+    split: dict[str, int]
+    kind: str
+    modalities: Mapping[str, str]
+
+
+class Preprocessed(TypedDict):
+    """What is read of one modality in ``preprocessing.json``."""
+
+    components: int
+
+
+class Preprocessing(TypedDict):
+    """What is read of ``preprocessing.json``."""
+
+    rna: Preprocessed
+    prot: Preprocessed
+
+
+class Recommended(TypedDict):
+    """The recommended output dimension, its interval and what its curve is like."""
+
+    value: int | None
+    low: int | None
+    high: int | None
+    status: str
+
+
+class Answer(TypedDict):
+    """What ``answer.json`` holds, as `answer_of` gives it."""
+
+    dataset: str
+    sentence: str
+    recommended_d: Recommended
+    k_hat: KHat
+    recipe: str | None
+    rule: str
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -103,8 +147,12 @@ def _failed_models(scores: pd.DataFrame, recipe: str) -> tuple[tuple[int, int], 
 
 
 def conclude(
-    dataset: str, scores: pd.DataFrame, check: dict, preprocessing: dict, contrastive: list[str]
-) -> tuple[pd.DataFrame, dict]:
+    dataset: str,
+    scores: pd.DataFrame,
+    check: Check,
+    preprocessing: Preprocessing,
+    contrastive: list[str],
+) -> tuple[pd.DataFrame, Answer]:
     """Find where every curve of a dataset saturates, and say what follows from it.
 
     Parameters
@@ -126,7 +174,7 @@ def conclude(
         As `answer_of` gives it.
     """
     saturation = saturation_table(scores, check["split"])
-    directions = min(preprocessing[modality]["components"] for modality in ("rna", "prot"))
+    directions = min(preprocessing["rna"]["components"], preprocessing["prot"]["components"])
     answer = answer_of(
         dataset,
         scores,
@@ -146,7 +194,7 @@ def answer_of(
     contrastive: list[str],
     directions: int,
     words: Words = FOR_CELLS,
-) -> dict:
+) -> Answer:
     """Say how many dimensions are shared and which output dimension to use.
 
     Parameters
@@ -202,7 +250,7 @@ def _rule(words: Words) -> str:
     )
 
 
-def _recommended(best: RecipeSummary | None, k_hat: dict, dims: list[int]) -> dict:
+def _recommended(best: RecipeSummary | None, k_hat: KHat, dims: list[int]) -> Recommended:
     """Return where matching saturates, or the next d trained with a coordinate more than is shared."""
     if best is None:
         return {"value": None, "low": None, "high": None, "status": "nothing_shared"}
@@ -219,7 +267,7 @@ def _whole(value: float) -> int | None:
 
 
 def _sentence(
-    dataset: str, best: RecipeSummary | None, recommended: dict, k_hat: dict, words: Words
+    dataset: str, best: RecipeSummary | None, recommended: Recommended, k_hat: KHat, words: Words
 ) -> str:
     if best is None:
         return (
@@ -240,7 +288,7 @@ def _sentence(
     return f"{use}{evidence}. {_shared_sentence(k_hat, words.pairs)}"
 
 
-def _shared_sentence(k_hat: dict, pairs: str) -> str:
+def _shared_sentence(k_hat: KHat, pairs: str) -> str:
     if k_hat["value"] is None:
         reason = {
             "nothing_shared": f"no direction of the linear baseline is significant on held-out {pairs}",
@@ -319,7 +367,7 @@ def _warnings_of_seeds(seeds: int) -> list[str]:
     ]
 
 
-def refined_dims(answer: dict, dims: list[int]) -> list[int]:
+def refined_dims(answer: Answer, dims: list[int]) -> list[int]:
     """Choose output dimensions beside the grid that locate more exactly where matching saturates.
 
     Those between the neighbours of the recommended d in the grid, the nearest to it first, with

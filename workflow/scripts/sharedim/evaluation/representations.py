@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sharedim.evaluation.mutual_information import best_temperature
 from sharedim.jobs.checkpoints import ModelBlock
@@ -21,7 +22,9 @@ def encoder_of(block: ModelBlock, model: int, modality: str) -> EncoderStack:
     return EncoderStack.from_tensors(tensors)
 
 
-def representations(block: ModelBlock, model: int, modality: str, cells: np.ndarray) -> np.ndarray:
+def representations(
+    block: ModelBlock, model: int, modality: str, cells: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Encode cells with one model of a block.
 
     Parameters
@@ -43,12 +46,13 @@ def representations(block: ModelBlock, model: int, modality: str, cells: np.ndar
     """
     encoder = encoder_of(block, model, modality)
     encoded = encoder.encode(torch.from_numpy(np.array(cells))[None])[0].numpy()
-    return encoded / block.tensors[f"mean_norm.{modality}"][model]
+    divided: NDArray[np.float32] = encoded / block.tensors[f"mean_norm.{modality}"][model]
+    return divided
 
 
 def encoded_pair(
-    block: ModelBlock, model: int, rna: np.ndarray, prot: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    block: ModelBlock, model: int, rna: NDArray[np.float32], prot: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Encode both modalities of the same cells with one model of a block."""
     return representations(block, model, "rna", rna), representations(block, model, "prot", prot)
 
@@ -60,7 +64,9 @@ def similarity_of(block: ModelBlock, model: int) -> str:
     return block.header["recipe"]["similarity"]
 
 
-def temperature_of(block: ModelBlock, model: int, f: np.ndarray, g: np.ndarray) -> float:
+def temperature_of(
+    block: ModelBlock, model: int, f: NDArray[np.floating], g: NDArray[np.floating]
+) -> float:
     """Return the temperature that a model learned; for one that learned none, the best for some cells.
 
     Parameters

@@ -7,11 +7,13 @@ of rows and never held together.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sharedim.evaluation.ranking import Comparison
 
@@ -41,11 +43,11 @@ class Ranks:
         Other cells that score the same.
     """
 
-    better: np.ndarray
-    tied: np.ndarray
+    better: NDArray[np.int64]
+    tied: NDArray[np.int64]
 
     @property
-    def rivals(self) -> np.ndarray:
+    def rivals(self) -> NDArray[np.int64]:
         """Other cells that score at least as high: 0 for a true match that scores best alone."""
         return self.better + self.tied
 
@@ -91,14 +93,14 @@ class Search(NamedTuple):
     """
 
     ranks: Ranks
-    votes: list[np.ndarray]
+    votes: list[NDArray[np.float64]]
     match_score: float
 
 
 def search(
-    queries: np.ndarray,
-    candidates: np.ndarray,
-    levels: list[np.ndarray] | None = None,
+    queries: NDArray[np.floating],
+    candidates: NDArray[np.floating],
+    levels: list[NDArray[np.int64]] | None = None,
     device: torch.device | str = "cpu",
     temperature: float | None = None,
 ) -> Search:
@@ -144,7 +146,7 @@ def search(
     return Search(Ranks(better, tied), [own.table for own in votes], probability / len(queries))
 
 
-def first_equal(arrays: list[np.ndarray]) -> list[int]:
+def first_equal(arrays: Sequence[NDArray[np.int64]]) -> list[int]:
     """Return for each array the place of the first that equals it."""
     return [
         next(place for place, other in enumerate(arrays) if np.array_equal(other, own))
@@ -163,11 +165,11 @@ class Votes:
         How many types there are.
     """
 
-    def __init__(self, types: np.ndarray, n_types: int) -> None:
+    def __init__(self, types: NDArray[np.int64], n_types: int) -> None:
         self.types, self.n_types = types, n_types
         self.tiles = [np.empty((0, n_types))]
 
-    def add(self, best: np.ndarray, tied: dict[int, np.ndarray]) -> None:
+    def add(self, best: NDArray[np.int64], tied: dict[int, NDArray[np.int64]]) -> None:
         """Take in a tile, as `sharedim.evaluation.ranking.Comparison.best` gives it."""
         votes = np.zeros((len(best), self.n_types))
         votes[np.arange(len(best)), self.types[best]] = 1
@@ -176,12 +178,12 @@ class Votes:
         self.tiles.append(votes)
 
     @property
-    def table(self) -> np.ndarray:
+    def table(self) -> NDArray[np.float64]:
         """Votes, shape (cells that asked, n_types), as in `Search`."""
         return np.concatenate(self.tiles)
 
 
-def confusion(votes: np.ndarray, types: np.ndarray) -> np.ndarray:
+def confusion(votes: NDArray[np.floating], types: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return how many cells of each type (rows) were given each type (columns).
 
     Parameters
@@ -196,12 +198,12 @@ def confusion(votes: np.ndarray, types: np.ndarray) -> np.ndarray:
     return table
 
 
-def accuracy(table: np.ndarray) -> float:
+def accuracy(table: NDArray[np.floating]) -> float:
     """Return the fraction of cells given their own type, from a confusion table."""
     return float(np.trace(table) / table.sum()) if table.sum() else math.nan
 
 
-def macro_f1(table: np.ndarray) -> float:
+def macro_f1(table: NDArray[np.floating]) -> float:
     """Return the mean over types of the F1 score, from a confusion table.
 
     Types without a cell, and never given, are left out.
@@ -213,7 +215,7 @@ def macro_f1(table: np.ndarray) -> float:
     return float(np.mean(2 * found[there] / (true + given)[there]))
 
 
-def label_chance(shares: np.ndarray) -> float:
+def label_chance(shares: NDArray[np.floating]) -> float:
     """Return the agreement of labels with those of cells drawn at random.
 
     Parameters

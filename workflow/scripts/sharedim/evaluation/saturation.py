@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 RESAMPLES = 1000
@@ -72,7 +73,9 @@ class Saturation:
     status: str
 
 
-def first_of_plateau(means: np.ndarray, chance: float) -> tuple[np.ndarray, np.ndarray]:
+def first_of_plateau(
+    means: NDArray[np.floating], chance: float
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Return which column of each curve is the first within the tolerance, and which the best.
 
     Parameters
@@ -87,7 +90,7 @@ def first_of_plateau(means: np.ndarray, chance: float) -> tuple[np.ndarray, np.n
     return np.argmax(means >= (highest - TOLERANCE * gain)[:, None], axis=1), best
 
 
-def resampled_means(values: np.ndarray) -> np.ndarray:
+def resampled_means(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return means over resamples of the seeds, as far apart as so few seeds leave open.
 
     A bootstrap of few seeds is too narrow: resampled means vary by sqrt((n - 1) / n) of a standard
@@ -109,22 +112,23 @@ def resampled_means(values: np.ndarray) -> np.ndarray:
     quantile = (1 + LEVEL) / 2
     stretch = t.ppf(quantile, seeds - 1) / norm.ppf(quantile) * math.sqrt(seeds / (seeds - 1))
     mean = values.mean(axis=0)
-    return mean + stretch * (values[draws].mean(axis=1) - mean)
+    resampled: NDArray[np.floating] = mean + stretch * (values[draws].mean(axis=1) - mean)
+    return resampled
 
 
-def interval(found: np.ndarray) -> tuple[float, float]:
+def interval(found: NDArray[np.floating]) -> tuple[float, float]:
     """Return the limits between which 90 % of what resamples gave lies, each one of it."""
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(found, [tail, 1 - tail], method="closest_observation")
     return float(low), float(high)
 
 
-def _standard_error(values: np.ndarray) -> np.ndarray:
+def _standard_error(values: NDArray[np.floating]) -> NDArray[np.floating]:
     seeds = len(values)
     return values.std(axis=0, ddof=1) / math.sqrt(seeds) if seeds > 1 else np.zeros(values.shape[1])
 
 
-def _above_chance(values: np.ndarray, best: int, chance: float, cells: int) -> bool:
+def _above_chance(values: NDArray[np.floating], best: int, chance: float, cells: int) -> bool:
     """Tell whether the best of several dimensions beats guessing.
 
     Seeds share many of their held-out cells, so that the deviation over seeds understates what
@@ -139,7 +143,9 @@ def _above_chance(values: np.ndarray, best: int, chance: float, cells: int) -> b
     return bool(values.mean(axis=0)[best] > chance + critical * error)
 
 
-def saturation_of(dims: np.ndarray, values: np.ndarray, chance: float, cells: int) -> Saturation:
+def saturation_of(
+    dims: NDArray[np.int64], values: NDArray[np.floating], chance: float, cells: int
+) -> Saturation:
     """Find where a curve, which need not be monotone, saturates.
 
     Parameters
@@ -174,7 +180,7 @@ def saturation_of(dims: np.ndarray, values: np.ndarray, chance: float, cells: in
     return Saturation(float(means[best]), float(dims[first]), low, high, status)
 
 
-def _status(values: np.ndarray, first: int, best: int, chance: float, cells: int) -> str:
+def _status(values: NDArray[np.floating], first: int, best: int, chance: float, cells: int) -> str:
     means = values.mean(axis=0)
     if not _above_chance(values, best, chance, cells):
         return "nothing_shared"
@@ -190,14 +196,14 @@ def _status(values: np.ndarray, first: int, best: int, chance: float, cells: int
     return "not_saturated" if first == len(means) - 1 else "saturated"
 
 
-def _paired_error(values: np.ndarray, one: int, other: int) -> float:
+def _paired_error(values: NDArray[np.floating], one: int, other: int) -> float:
     """Return the standard error of the difference of two dimensions, which share their splits."""
     return float(_standard_error(values[:, [one]] - values[:, [other]])[0])
 
 
 def curve(
     scores: pd.DataFrame, recipe: str, split: str, metric: str
-) -> tuple[np.ndarray, np.ndarray, float]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
     """Take one curve out of the long table of scores.
 
     Parameters
@@ -238,8 +244,9 @@ def saturation_table(scores: pd.DataFrame, cells: dict[str, int]) -> pd.DataFram
     """
     rows = []
     rising = scores[scores["metric"].str.startswith(RISING)]
-    groups = rising.groupby(["dataset", "recipe", "split", "metric"], sort=False)
-    for (dataset, recipe, split, metric), group in groups:
+    names = ["dataset", "recipe", "split", "metric"]
+    for _, group in rising.groupby(names, sort=False):
+        dataset, recipe, split, metric = group[names].iloc[0]
         found = saturation_of(*curve(group, recipe, split, metric), cells[split])
         rows.append((dataset, recipe, split, metric, *vars(found).values()))
     return pd.DataFrame(rows, columns=COLUMNS)

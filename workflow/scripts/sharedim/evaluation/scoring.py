@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from sharedim.evaluation.alignment import alignment, norms, uniformity
 from sharedim.evaluation.intrinsic_dimension import (
@@ -71,7 +72,7 @@ class Level(NamedTuple):
     """Cell types of one label column, as names and as a number per cell, `UNKNOWN` where missing."""
 
     names: list[str]
-    codes: np.ndarray
+    codes: NDArray[np.int64]
 
     @classmethod
     def of(cls, labels: pd.Series) -> Level:
@@ -82,10 +83,10 @@ class Level(NamedTuple):
 
 def score_block(
     block: ModelBlock,
-    rna: np.ndarray,
-    prot: np.ndarray,
+    rna: NDArray[np.floating],
+    prot: NDArray[np.floating],
     labels: pd.DataFrame,
-    test_cells: np.ndarray | None = None,
+    test_cells: NDArray[np.int64] | None = None,
     device: torch.device | str = "cpu",
     estimators: Sequence[str] = DEFAULT,
 ) -> BlockScores:
@@ -110,8 +111,10 @@ def score_block(
     -------
     BlockScores
     """
-    rows, confusions, type_dimensions = [], [], []
-    levels = {column: Level.of(labels[column]) for column in labels}
+    rows: list[tuple[object, ...]] = []
+    confusions: list[tuple[str, str, str, str, float]] = []
+    type_dimensions: list[tuple[object, ...]] = []
+    levels = {str(column): Level.of(labels[column]) for column in labels}
     recipe, dim = block.header["recipe"], block.header["dim"]
     for model, seed in enumerate(block.header["seeds"]):
         split = split_cells(len(rna), seed, test_cells, recipe["validation_share"])
@@ -142,8 +145,8 @@ def score_block(
 
 
 def _scores_of_model(
-    pairs: dict[str, tuple[np.ndarray, np.ndarray]],
-    codes: dict[str, dict[str, np.ndarray]],
+    pairs: dict[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
+    codes: dict[str, dict[str, NDArray[np.int64]]],
     *,
     similarity: str,
     device: torch.device | str,
@@ -155,7 +158,7 @@ def _scores_of_model(
     """
     # Chosen on cells whose pairs are neither trained on nor scored.
     temperature = best_temperature(*comparable(*pairs["normaliser"], similarity))
-    scores = []
+    scores: list[tuple[str, str, float, float]] = []
     for part in ("train", "test"):
         f, g = pairs[part]
         found = search_both_ways(*comparable(f, g, similarity), codes[part], temperature, device)
@@ -173,10 +176,13 @@ def _scores_of_model(
 
 
 def _type_dimensions_of(
-    f: np.ndarray, g: np.ndarray, labels: pd.DataFrame, estimators: Sequence[str]
+    f: NDArray[np.floating],
+    g: NDArray[np.floating],
+    labels: pd.DataFrame,
+    estimators: Sequence[str],
 ) -> Iterator[tuple[str, str, int, str, str, float, str]]:
     """Yield column, type, cells, modality, estimator, value and status, at the coarsest level."""
-    for column in list(labels)[:1]:
+    for column in map(str, list(labels)[:1]):
         of_types = partial(
             dimensions_by_type,
             labels=labels[column].to_numpy(),
@@ -192,7 +198,7 @@ def _type_dimensions_of(
 
 
 def _confusions_of(
-    found: dict[str, Search], codes: dict[str, np.ndarray], levels: dict[str, Level]
+    found: dict[str, Search], codes: dict[str, NDArray[np.int64]], levels: dict[str, Level]
 ) -> Iterator[tuple[str, str, str, str, float]]:
     """Yield column, direction, type, type given and cells, where there are any."""
     for direction, search_found in found.items():
@@ -203,17 +209,19 @@ def _confusions_of(
                 yield column, direction, names[true], names[given], float(table[true, given])
 
 
-def _all_seeds(confusions: list[tuple], recipe: str, dim: int) -> pd.DataFrame:
+def _all_seeds(
+    confusions: list[tuple[str, str, str, str, float]], recipe: str, dim: int
+) -> pd.DataFrame:
     keys = ["column", "direction", "type", "given"]
     table = pd.DataFrame(confusions, columns=[*keys, "cells"])
-    table = table.groupby(keys, as_index=False, sort=False)["cells"].sum()
+    table = table.groupby(keys, as_index=False, sort=False)[["cells"]].sum()
     return table.assign(recipe=recipe, dim=dim)[CONFUSION_COLUMNS]
 
 
 def search_both_ways(
-    rna: np.ndarray,
-    prot: np.ndarray,
-    codes: dict[str, np.ndarray],
+    rna: NDArray[np.floating],
+    prot: NDArray[np.floating],
+    codes: dict[str, NDArray[np.int64]],
     temperature: float,
     device: torch.device | str = "cpu",
 ) -> dict[str, Search]:
@@ -237,8 +245,8 @@ def search_both_ways(
 
 
 def _probes(
-    pairs: dict[str, tuple[np.ndarray, np.ndarray]],
-    codes: dict[str, dict[str, np.ndarray]],
+    pairs: dict[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
+    codes: dict[str, dict[str, NDArray[np.int64]]],
     *,
     similarity: str,
     device: torch.device | str,
@@ -250,15 +258,15 @@ def _probes(
         zip(train, test, strict=True),
     )
     for modality, scores in zip(("rna", "prot"), found, strict=True):
-        for split, name, column, *score in scores:
-            yield split, f"probe_{name}_{column}_{modality}", *score
+        for split, name, column, value, chance in scores:
+            yield split, f"probe_{name}_{column}_{modality}", value, chance
 
 
 def score_pair(
-    f: np.ndarray,
-    g: np.ndarray,
+    f: NDArray[np.floating],
+    g: NDArray[np.floating],
     found: dict[str, Search],
-    codes: dict[str, np.ndarray],
+    codes: dict[str, NDArray[np.int64]],
     *,
     similarity: str,
     temperature: float,
@@ -300,7 +308,7 @@ def score_pair(
 
 
 def _dimensions(
-    f: np.ndarray, g: np.ndarray, estimators: Sequence[str]
+    f: NDArray[np.floating], g: NDArray[np.floating], estimators: Sequence[str]
 ) -> Iterator[tuple[str, float, float]]:
     both = in_threads(partial(intrinsic_dimensions, estimators=estimators), (f, g))
     for modality, found in zip(("rna", "prot"), both, strict=True):
@@ -323,7 +331,9 @@ def _log_missing(modality: str, found: Dimensions) -> None:
         logger.info("%s: no intrinsic dimension by %s (%s)", modality, ", ".join(names), reason)
 
 
-def _geometry(f: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, float, float]]:
+def _geometry(
+    f: NDArray[np.floating], g: NDArray[np.floating]
+) -> Iterator[tuple[str, float, float]]:
     yield "alignment", alignment(f, g), math.nan
     for modality, representation in (("rna", f), ("prot", g)):
         mean, variation = norms(representation)
@@ -342,7 +352,7 @@ def _matching(ranks: Ranks, direction: str) -> Iterator[tuple[str, float, float]
 
 
 def _transfer(
-    column: str, direction: str, votes: np.ndarray, types: np.ndarray
+    column: str, direction: str, votes: NDArray[np.floating], types: NDArray[np.int64]
 ) -> Iterator[tuple[str, float, float]]:
     """Yield accuracy and macro-F1 of label transfer; both missing where no type is known."""
     table = confusion(votes, types)

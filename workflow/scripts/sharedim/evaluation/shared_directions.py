@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm
 
 from sharedim.training.cca import FOLDS, correlation, left_out_variates
@@ -16,7 +17,8 @@ RIDGE = 1e-3
 FALSE_ALARMS = 0.05
 
 
-class SharedDirections(NamedTuple):
+@dataclass(frozen=True)
+class SharedDirections:
     """Directions in which two representations vary together.
 
     Attributes
@@ -31,10 +33,10 @@ class SharedDirections(NamedTuple):
 
     count: float
     effective: float
-    correlations: np.ndarray
+    correlations: NDArray[np.floating]
 
 
-def shared_directions(f: np.ndarray, g: np.ndarray) -> SharedDirections:
+def shared_directions(f: NDArray[np.floating], g: NDArray[np.floating]) -> SharedDirections:
     """Count the directions in which two representations of the same cells vary together.
 
     Canonical pairs are found on four fifths of the cells, and their correlations are taken on the

@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NotRequired, TypedDict, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -23,6 +25,63 @@ logger = logging.getLogger(__name__)
 # safetensors allows text alone in a header, so ours is one JSON string under this name.
 HEADER = "sharedim"
 MAKING = "making"
+
+
+class RecipeRecord(TypedDict):
+    """What is read of a recipe as plain values, which has more fields."""
+
+    name: str
+    validation_share: float | None
+    similarity: NotRequired[str]
+
+
+class ProjectionRecord(TypedDict):
+    """What a model's preprocessing is, but for its arrays."""
+
+    names: list[str]
+    transform: str
+    limit: float
+    batch_corrected: bool
+    predicted: list[int] | None
+
+
+class Details(TypedDict, total=False):
+    """What a header tells beside `Header`'s own, each kind of file its part."""
+
+    # What else decides the numbers of models.
+    precision: str
+    dimension_every: int
+    # Of finished seeds and of stacks in training.
+    engine: str
+    # Of models to use, see `sharedim.embedding.final_model.assemble`.
+    kind: str
+    status: str
+    dataset: str
+    projections: dict[str, ProjectionRecord]
+    cells: list[str]
+    labels: dict[str, list[str]]
+    modalities: dict[str, str]
+
+
+class Header(Details, total=False):
+    """What the models of a file are; a file of preprocessing has details alone."""
+
+    recipe: RecipeRecord
+    dim: int
+    seeds: list[int]
+    data: str
+
+
+class Making(TypedDict, total=False):
+    """What is told of the job that made a file, see `sharedim.jobs.provenance.of_job`."""
+
+    device: str
+    seconds: float
+    finished: str
+    engine: str
+    code: str
+    machine: str
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -37,11 +96,11 @@ class ModelBlock:
         As `block_header` gives it.
     """
 
-    tensors: dict[str, np.ndarray]
-    header: dict
+    tensors: dict[str, NDArray[Any]]
+    header: Header
 
 
-def write_block(path: str | Path, block: ModelBlock, making: dict | None = None) -> None:
+def write_block(path: str | Path, block: ModelBlock, making: Making | None = None) -> None:
     """Write a block as one safetensors file, atomically, with what is told of its making."""
     metadata = {HEADER: json.dumps(block.header), MAKING: json.dumps(making or {})}
     with replacing(path) as temporary:
@@ -56,7 +115,7 @@ def read_block(path: str | Path) -> ModelBlock:
         return ModelBlock({name: file.get_tensor(name) for name in names}, header)
 
 
-def read_making(path: str | Path) -> tuple[dict, dict]:
+def read_making(path: str | Path) -> tuple[Header, Making]:
     """Return the header of a block and what is told of its making, without its tensors."""
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
@@ -64,8 +123,8 @@ def read_making(path: str | Path) -> tuple[dict, dict]:
 
 
 def block_header(
-    recipe: dict, dim: int, seeds: list[int], *data: str | Path, **how: str | int
-) -> dict:
+    recipe: RecipeRecord, dim: int, seeds: list[int], *data: str | Path, **how: Unpack[Details]
+) -> Header:
     """Return what a block of models is.
 
     Parameters
@@ -121,24 +180,25 @@ class StackFiles:
     """
 
     def __init__(
-        self, directory: Path, identity: dict, seeds: list[int], engine: str, every: float = 60
+        self, directory: Path, identity: Header, seeds: list[int], engine: str, every: float = 60
     ) -> None:
-        self.directory, self.identity = directory, {**identity, "engine": engine}
+        self.directory = directory
+        self.identity: Header = {**identity, "engine": engine}
         self.seeds = set(seeds)
         self.key = _key(identity, engine)
         self.every, self.kept_at = every, time.monotonic()
 
-    def unfinished(self) -> list[dict[str, np.ndarray]]:
+    def unfinished(self) -> list[dict[str, NDArray[np.generic]]]:
         """Return the block's stacks that were kept and not discarded, those trained longest first."""
         found = (_read_if_whole(path) for path, _ in self._files())
         return sorted((f for f in found if f), key=lambda arrays: -int(arrays["epoch"]))
 
-    def offer(self, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
+    def offer(self, arrays: Callable[[], dict[str, NDArray[np.generic]]]) -> None:
         """Keep a stack if it is time to."""
         if time.monotonic() - self.kept_at >= self.every:
             self.keep(arrays())
 
-    def keep(self, arrays: dict[str, np.ndarray]) -> None:
+    def keep(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Keep a stack in place of what was kept of it before."""
         seeds = arrays["seeds"].tolist()
         write_block(self._path(seeds), ModelBlock(arrays, {**self.identity, "seeds": seeds}))
@@ -158,8 +218,10 @@ class StackFiles:
         """Return the files that hold seeds of this block, each with the span of its seeds."""
         files = []
         for path in self.directory.glob(f"stack*-{self.key}.safetensors"):
-            first, last = map(int, re.match(r"stack(\d+)-(\d+)x", path.name).groups())
-            span = range(first, last + 1)
+            named = re.match(r"stack(\d+)-(\d+)x", path.name)
+            if named is None:
+                continue
+            span = range(int(named[1]), int(named[2]) + 1)
             if not self.seeds.isdisjoint(span):
                 files.append((path, span))
         return files
@@ -169,12 +231,12 @@ class StackFiles:
         return self.directory / name
 
 
-Fit = Callable[[list[int], StackFiles], Iterable[tuple[int, dict[str, np.ndarray]]]]
+Fit = Callable[[list[int], StackFiles], Iterable[tuple[int, dict[str, NDArray[np.float32]]]]]
 
 
 def complete_block(
     directory: Path,
-    header: dict,
+    header: Header,
     engine: str,
     fit: Fit,
     *,
@@ -214,14 +276,15 @@ def complete_block(
 
 
 def _complete(
-    directory: Path, header: dict, engine: str, fit: Fit, every: float
-) -> dict[int, dict[str, np.ndarray]]:
+    directory: Path, header: Header, engine: str, fit: Fit, every: float
+) -> dict[int, dict[str, NDArray[Any]]]:
     """Return the tensors of every seed, fitting and keeping those that are missing."""
-    identity = {name: value for name, value in header.items() if name != "seeds"}
+    identity = header.copy()
+    del identity["seeds"]
     finished = {seed: _seed_path(directory, identity, engine, seed) for seed in header["seeds"]}
     keeper = StackFiles(directory, identity, header["seeds"], engine, every)
-    models = {seed: _read_if_whole(path) for seed, path in finished.items() if path.exists()}
-    models = {seed: tensors for seed, tensors in models.items() if tensors is not None}
+    found = {seed: _read_if_whole(path) for seed, path in finished.items() if path.exists()}
+    models = {seed: tensors for seed, tensors in found.items() if tensors is not None}
     missing = [seed for seed in header["seeds"] if seed not in models]
     if models:
         logger.info("taken over, already finished: seeds %s", sorted(models))
@@ -247,11 +310,11 @@ def _key(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _seed_path(directory: Path, identity: dict, engine: str, seed: int) -> Path:
+def _seed_path(directory: Path, identity: Header, engine: str, seed: int) -> Path:
     return directory / f"seed{seed}-{_key(identity, engine, seed)}.safetensors"
 
 
-def _read_if_whole(path: Path) -> dict[str, np.ndarray] | None:
+def _read_if_whole(path: Path) -> dict[str, NDArray[Any]] | None:
     try:
         return read_block(path).tensors
     except SafetensorError as error:

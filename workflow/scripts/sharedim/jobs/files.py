@@ -6,7 +6,7 @@ import glob
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -87,15 +87,16 @@ def _sweep(path: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def write_json(path: str | Path, content: dict) -> None:
-    """Write a dictionary as readable JSON, atomically."""
+def write_json(path: str | Path, content: Mapping[str, object] | Sequence[object]) -> None:
+    """Write a dictionary or a list as readable JSON, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def read_json(path: str | Path) -> dict:
+def read_json(path: str | Path) -> dict[str, object]:
     """Read a dictionary written by `write_json`."""
-    return json.loads(Path(path).read_text("utf-8"))
+    content: dict[str, object] = json.loads(Path(path).read_text("utf-8"))
+    return content
 
 
 def megabytes(files: str | Path | Iterable[str | Path]) -> float:

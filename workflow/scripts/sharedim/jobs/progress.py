@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from tqdm import tqdm
 
@@ -59,7 +59,7 @@ def shown(name: str) -> Iterator[Callable[[Progress], None]]:
         yield observe
 
 
-def _bar(share: float) -> tqdm:
+def _bar(share: float) -> tqdm[NoReturn]:
     return tqdm(
         total=1.0,
         initial=share,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 from sharedim.version import __version__
+
+if TYPE_CHECKING:
+    from sharedim.jobs.checkpoints import Making, RecipeRecord
 
 # Packages that decide numbers and figures, by the names they are installed under.
 PACKAGES = (
@@ -24,6 +28,63 @@ PACKAGES = (
     "snakemake",
 )
 LIBRARY = Path(__file__).parents[1]
+
+
+class InputFile(TypedDict):
+    """A file of the input."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+class Program(TypedDict):
+    """The program that made results."""
+
+    name: str
+    version: str
+    code: str
+    written: str
+    machine: str
+    versions: dict[str, str]
+
+
+class BlockHeader(TypedDict, total=False):
+    """What a block of models of the grid is, see `sharedim.jobs.checkpoints.block_header`."""
+
+    recipe: RecipeRecord
+    dim: int
+    seeds: list[int]
+    data: str
+    precision: str
+    dimension_every: int
+
+
+class Models(TypedDict, total=False):
+    """A block of models: what it is and what is told of the job that made it."""
+
+    recipe: str
+    dim: int
+    seeds: list[int]
+    data: str
+    precision: str
+    dimension_every: int
+    device: str
+    seconds: float
+    finished: str
+    engine: str
+    code: str
+    machine: str
+    versions: dict[str, str]
+
+
+class Provenance(TypedDict):
+    """What ``provenance.json`` holds, as `of_dataset` gives it."""
+
+    program: Program
+    configuration: Mapping[str, object]
+    input: list[InputFile]
+    models: list[Models]
 
 
 def versions() -> dict[str, str]:
@@ -48,7 +109,7 @@ def code_fingerprint(package: Path = LIBRARY) -> str:
     return digest.hexdigest()[:12]
 
 
-def of_job(device: str, seconds: float, engine: str) -> dict:
+def of_job(device: str, seconds: float, engine: str) -> Making:
     """Return what is told of the job that made a block of models.
 
     Parameters
@@ -73,8 +134,10 @@ def of_job(device: str, seconds: float, engine: str) -> dict:
 
 
 def of_dataset(
-    configuration: dict, files: Iterable[str], blocks: Iterable[tuple[dict, dict]]
-) -> dict:
+    configuration: Mapping[str, object],
+    files: Iterable[str],
+    blocks: Iterable[tuple[BlockHeader, Making]],
+) -> Provenance:
     """Return what ``provenance.json`` tells of a dataset.
 
     Parameters
@@ -107,7 +170,7 @@ def of_dataset(
     }
 
 
-def summary(provenance: dict) -> list[tuple[str, str]]:
+def summary(provenance: Provenance) -> list[tuple[str, str]]:
     """Return the rows that a report shows of it, each a title and a text."""
     rows = [
         ("input", f"{file['file']}, {file['bytes']:,} bytes, SHA-256 {file['sha256']}")
@@ -128,7 +191,7 @@ def summary(provenance: dict) -> list[tuple[str, str]]:
     return rows
 
 
-def _described(file: Path) -> dict:
+def _described(file: Path) -> InputFile:
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     return {"file": str(file), "bytes": file.stat().st_size, "sha256": digest}

@@ -36,7 +36,8 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
     with replacing(path) as temporary, temporary.open("wb") as file, ExitStack() as packing:
         if Path(path).suffix == ".gz":
             # Without a time and the temporary name, so that equal tables are equal files.
-            file = packing.enter_context(GzipFile(filename="", mode="wb", fileobj=file, mtime=0))
+            packed = GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
+            file = packing.enter_context(packed)  # type: ignore[arg-type]  # as good a file to write to
         table.to_csv(file, sep="\t", index=False, float_format="%.8g")
 
 

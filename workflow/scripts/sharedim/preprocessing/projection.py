@@ -12,7 +12,7 @@ from scipy import sparse
 
 from sharedim.errors import InputError, some_of
 from sharedim.io.protein_values import AS_GIVEN
-from sharedim.jobs.checkpoints import ModelBlock, read_block, write_block
+from sharedim.jobs.checkpoints import Header, ModelBlock, read_block, write_block
 from sharedim.preprocessing.protein_transforms import transform_proteins
 
 RNA_TARGET_SUM = 1e4
@@ -262,7 +262,7 @@ def tensors_of(projections: dict[str, Projection]) -> dict[str, np.ndarray]:
     }
 
 
-def header_of(projections: dict[str, Projection]) -> dict:
+def header_of(projections: dict[str, Projection]) -> Header:
     """Return all of projections that are no arrays, as plain values."""
     return {
         "projections": {
@@ -278,7 +278,7 @@ def header_of(projections: dict[str, Projection]) -> dict:
     }
 
 
-def projections_from(tensors: dict[str, np.ndarray], header: dict) -> dict[str, Projection]:
+def projections_from(tensors: dict[str, np.ndarray], header: Header) -> dict[str, Projection]:
     """Put projections together from `tensors_of` and `header_of`."""
     return {
         modality: Projection(

@@ -10,6 +10,7 @@ import math
 
 import torch
 
+from sharedim.training.devices import new_stream
 from sharedim.training.encoders import (
     EncoderShape,
     EncoderStack,
@@ -22,6 +23,9 @@ from sharedim.training.encoders import (
 CPU_CHUNK = 2000
 # Cells of one part of a pass on a GPU, unless a model has fewer.
 PART_CELLS = 1000
+
+# Hidden layers with ones, without, their gradients, and the output.
+Views = tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor], torch.Tensor]
 
 _mask_where_relu_was_off = torch.ops.aten.threshold_backward.grad_input
 
@@ -51,16 +55,16 @@ class PassBuffers:
         turns = [like.new_empty(*models, max(shape.hidden, default=0) + 1, cells) for _ in range(2)]
         self.gradients = [(turns[n % 2], width + 1) for n, width in enumerate(shape.hidden)]
         self.output = like.new_empty(*models, shape.outputs, cells)
-        self.made: dict[int, tuple] = {}
+        self.made: dict[int, Views] = {}
 
-    def views(self, n: int) -> tuple[list, list, list, torch.Tensor]:
+    def views(self, n: int) -> Views:
         """Return hidden layers with ones, without, their gradients and the output, for n cells."""
         # Making a view takes as long as a small product: each is made once.
         if n not in self.made:
             self.made[n] = self._make_views(n)
         return self.made[n]
 
-    def _make_views(self, n: int) -> tuple[list, list, list, torch.Tensor]:
+    def _make_views(self, n: int) -> Views:
         hidden = [layer[..., :n] for layer in self.hidden]
         values = [layer[..., :-1, :] for layer in hidden]
         gradients = [turn[..., :width, :n] for turn, width in self.gradients]
@@ -209,7 +213,8 @@ class NormPass:
 
     def mean(self, cells: torch.Tensor) -> torch.Tensor:
         """Return the mean norm of each model's outputs, shape (S,), without a gradient."""
-        return self.encode(cells).norm(dim=2).mean(dim=1)
+        norms: torch.Tensor = self.encode(cells).norm(dim=2)
+        return norms.mean(dim=1)
 
     def encode(self, cells: torch.Tensor) -> torch.Tensor:
         """Encode any number of cells, shape (S, n, inputs + 1), to shape (S, n, d)."""
@@ -259,7 +264,7 @@ class PaddedNormPass:
         room = PassBuffers(wide, (parts * models,), size, parameters)
         self.encoder_pass = EncoderPass(self.copies, self.copies_gradient, room)
         on_gpu = parameters.device.type == "cuda"
-        self.beside = torch.cuda.Stream(parameters.device) if on_gpu else None
+        self.beside = new_stream(parameters.device) if on_gpu else None
 
     def mean_with_gradient(self, cells: torch.Tensor) -> torch.Tensor:
         """Return the mean norm of each model's outputs; ``gradient`` holds its after `wait`.
@@ -306,7 +311,9 @@ class PaddedNormPass:
     def _fill(self, cells: torch.Tensor) -> None:
         """Copy cells into the parts, where columns of zeros stand before that of the ones."""
         inputs = cells.shape[2] - 1
-        for part, own in zip(self.parts, cells.split(self.parts.shape[2], dim=1), strict=False):
+        for part, own in zip(
+            self.parts, torch.split(cells, self.parts.shape[2], dim=1), strict=False
+        ):
             part[:, : own.shape[1], :inputs].copy_(own[..., :-1])
             part[:, : own.shape[1], -1].copy_(own[..., -1])
         self.filled = True
@@ -318,8 +325,8 @@ class PaddedNormPass:
 
 def _mean_norm_of(encoder_pass: EncoderPass, cells: torch.Tensor) -> torch.Tensor:
     """Return the mean norm of outputs and add its gradient to that of the parameters."""
-    total, share = 0.0, 1 / cells.shape[-2]
-    for chunk in cells.split(encoder_pass.buffers.cells, dim=-2):
+    total, share = cells.new_zeros(()), 1 / cells.shape[-2]
+    for chunk in torch.split(cells, encoder_pass.buffers.cells, dim=-2):
         output = encoder_pass.forward(chunk)
         norms = output.square().sum(dim=-2).sqrt_()
         total = total + norms.sum(dim=-1)
@@ -348,5 +355,5 @@ def weight_over_norm(weight: float | torch.Tensor, norms: torch.Tensor) -> torch
 
 
 def _encoded(encoder_pass: EncoderPass, cells: torch.Tensor) -> torch.Tensor:
-    chunks = cells.split(encoder_pass.buffers.cells, dim=-2)
+    chunks = torch.split(cells, encoder_pass.buffers.cells, dim=-2)
     return torch.cat([encoder_pass.forward(chunk).mT.clone() for chunk in chunks], dim=-2)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharedim.training.cca import RIDGES, PairedCovariance
 from sharedim.training.foscttm import foscttm
@@ -20,12 +21,14 @@ logger = logging.getLogger(__name__)
 class LinearPair(NamedTuple):
     """Linear encoders without bias, for centred cells, and how they came about."""
 
-    x_weight: np.ndarray
-    y_weight: np.ndarray
+    x_weight: NDArray[np.floating]
+    y_weight: NDArray[np.floating]
     similarity: str
     ridge: float
 
-    def encode(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(
+        self, x: NDArray[np.floating], y: NDArray[np.floating]
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Return the representations of centred cells."""
         return x @ self.x_weight.T, y @ self.y_weight.T
 
@@ -36,15 +39,15 @@ class LinearPair(NamedTuple):
 
 
 def fit_linear_seeds(
-    rna: np.ndarray,
-    prot: np.ndarray,
+    rna: NDArray[np.floating],
+    prot: NDArray[np.floating],
     *,
     recipe: LinearRecipe,
     dim: int,
     seeds: list[int],
-    test_cells: np.ndarray | None = None,
+    test_cells: NDArray[np.int64] | None = None,
     hold_out: bool = True,
-) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+) -> Iterator[tuple[int, dict[str, NDArray[np.float32]]]]:
     """Fit a baseline on each seed's training cells, as it matches validation cells best.
 
     The ridge and the similarity are those of the least FOSCTTM on the validation cells; test cells
@@ -93,11 +96,13 @@ def fit_linear_seeds(
         yield seed, {name: np.asarray(t, dtype=np.float32) for name, t in tensors.items()}
 
 
-def _score(pair: LinearPair, x: np.ndarray, y: np.ndarray) -> float:
+def _score(pair: LinearPair, x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
     return foscttm(*comparable(*pair.encode(x, y), "cosine" if pair.cosine else "inner_product"))
 
 
-def cca_candidates(x: np.ndarray, y: np.ndarray, dim: int) -> Iterator[LinearPair]:
+def cca_candidates(
+    x: NDArray[np.floating], y: NDArray[np.floating], dim: int
+) -> Iterator[LinearPair]:
     """Yield CCA of centred cells with every ridge, by inner product and by two cosines.
 
     Canonical variates have unit variance; weighted, they are multiplied by the square root of
@@ -115,7 +120,9 @@ def cca_candidates(x: np.ndarray, y: np.ndarray, dim: int) -> Iterator[LinearPai
             yield LinearPair(*pairs.weights(dim, strength), similarity, ridge)
 
 
-def pca_candidates(x: np.ndarray, y: np.ndarray, dim: int) -> Iterator[LinearPair]:
+def pca_candidates(
+    x: NDArray[np.floating], y: NDArray[np.floating], dim: int
+) -> Iterator[LinearPair]:
     """Yield the principal components of centred cells, those of RNA mapped to those of protein.
 
     Each modality is cut to its first principal components, and a ridge regression on those of RNA

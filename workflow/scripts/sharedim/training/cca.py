@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharedim.training.foscttm import foscttm
 from sharedim.training.similarity import unit_length
@@ -32,13 +33,15 @@ class CanonicalPairs:
     y_mean : ndarray, shape (dy,)
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    correlations: np.ndarray
-    x_mean: np.ndarray
-    y_mean: np.ndarray
+    x: NDArray[np.floating]
+    y: NDArray[np.floating]
+    correlations: NDArray[np.floating]
+    x_mean: NDArray[np.floating]
+    y_mean: NDArray[np.floating]
 
-    def weights(self, dim: int, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def weights(
+        self, dim: int, strength: NDArray[np.floating]
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Return linear encoders to a number of dimensions, the variates weighted.
 
         Weighted by the square roots of the correlations S, they are
@@ -83,21 +86,21 @@ class PairedCovariance:
     y_mean : ndarray, shape (dy,)
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    cross: np.ndarray
-    x_mean: np.ndarray
-    y_mean: np.ndarray
+    x: NDArray[np.floating]
+    y: NDArray[np.floating]
+    cross: NDArray[np.floating]
+    x_mean: NDArray[np.floating]
+    y_mean: NDArray[np.floating]
 
     @classmethod
-    def of_cells(cls, x: np.ndarray, y: np.ndarray) -> PairedCovariance:
+    def of_cells(cls, x: NDArray[np.floating], y: NDArray[np.floating]) -> PairedCovariance:
         """Return the moments of a sample, shapes (n, dx) and (n, dy), divided by n."""
         means = x.mean(axis=0), y.mean(axis=0)
         x, y = x - means[0], y - means[1]
         return cls(x.T @ x / len(x), y.T @ y / len(y), x.T @ y / len(x), *means)
 
     @classmethod
-    def of_joint(cls, covariance: np.ndarray, dx: int) -> PairedCovariance:
+    def of_joint(cls, covariance: NDArray[np.floating], dx: int) -> PairedCovariance:
         """Return the moments of centred modalities from their joint covariance, the first one's first."""
         x, y = slice(None, dx), slice(dx, None)
         means = np.zeros(dx), np.zeros(len(covariance) - dx)
@@ -109,7 +112,7 @@ class PairedCovariance:
         return PairedCovariance(self.y, self.x, self.cross.T, self.y_mean, self.x_mean)
 
     @cached_property
-    def _own(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _own(self) -> list[tuple[NDArray[np.floating], NDArray[np.floating]]]:
         return [np.linalg.eigh(side) for side in (self.x, self.y)]
 
     def canonical_pairs(self, ridge: float = 0.0) -> CanonicalPairs:
@@ -126,15 +129,20 @@ class PairedCovariance:
         return CanonicalPairs(u.T @ x_root, vt @ y_root, correlations, *means)
 
 
-def _inverse_root(values: np.ndarray, vectors: np.ndarray, ridge: float) -> np.ndarray:
+def _inverse_root(
+    values: NDArray[np.floating], vectors: NDArray[np.floating], ridge: float
+) -> NDArray[np.floating]:
     """Return the inverse square root of a covariance; 0 for one whose cells are all the same."""
     mean = values.mean()
     if mean <= 0:
         return np.zeros_like(vectors)
-    return (vectors / np.sqrt(values + ridge * mean)) @ vectors.T
+    root: NDArray[np.floating] = (vectors / np.sqrt(values + ridge * mean)) @ vectors.T
+    return root
 
 
-def canonical_pairs(x: np.ndarray, y: np.ndarray, ridge: float) -> CanonicalPairs:
+def canonical_pairs(
+    x: NDArray[np.floating], y: NDArray[np.floating], ridge: float
+) -> CanonicalPairs:
     """Find the directions in which two modalities correlate; see `PairedCovariance`."""
     return PairedCovariance.of_cells(x, y).canonical_pairs(ridge)
 
@@ -156,15 +164,15 @@ class LinearStart:
     """
 
     ridge: float
-    correlations: np.ndarray
-    x_weight: np.ndarray
-    y_weight: np.ndarray
-    x_bias: np.ndarray
-    y_bias: np.ndarray
+    correlations: NDArray[np.floating]
+    x_weight: NDArray[np.floating]
+    y_weight: NDArray[np.floating]
+    x_bias: NDArray[np.floating]
+    y_bias: NDArray[np.floating]
 
 
 def confirmed_cca(
-    x: np.ndarray, y: np.ndarray, dim: int, ridges: tuple[float, ...] = RIDGES
+    x: NDArray[np.floating], y: NDArray[np.floating], dim: int, ridges: tuple[float, ...] = RIDGES
 ) -> LinearStart:
     """Fit CCA whose ridge and weights are cross-validated.
 
@@ -213,14 +221,14 @@ def confirmed_cca(
 
 
 def left_out_variates(
-    x: np.ndarray, y: np.ndarray, ridges: tuple[float, ...]
-) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    x: NDArray[np.floating], y: NDArray[np.floating], ridges: tuple[float, ...]
+) -> list[list[tuple[NDArray[np.floating], NDArray[np.floating]]]]:
     """Return, for each ridge and fold, the canonical variates of the cells left out.
 
     Cells must come in random order, so that every fold is a fair sample.
     """
     fold = np.arange(len(x)) % FOLDS
-    variates = [[] for _ in ridges]
+    variates: list[list[tuple[NDArray[np.floating], NDArray[np.floating]]]] = [[] for _ in ridges]
     for left_out in range(FOLDS):
         held = fold == left_out
         covariance = PairedCovariance.of_cells(x[~held], y[~held])
@@ -232,8 +240,9 @@ def left_out_variates(
     return variates
 
 
-def correlation(f: np.ndarray, g: np.ndarray) -> np.ndarray:
+def correlation(f: NDArray[np.floating], g: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the correlation of each column of f with that of g; 0 where one is constant."""
     f, g = f - f.mean(axis=0), g - g.mean(axis=0)
     size = np.sqrt((f**2).sum(axis=0) * (g**2).sum(axis=0))
-    return (f * g).sum(axis=0) / np.where(size > 0, size, 1)
+    found: NDArray[np.floating] = (f * g).sum(axis=0) / np.where(size > 0, size, 1)
+    return found

@@ -39,8 +39,8 @@ def choose_device() -> torch.device:
         if not os.environ.get("SHAREDIM_DEVICE"):
             logger.info("no GPU is visible: on the CPU")
         return torch.device(name)
-    visible = torch.cuda.device_count()
-    if int(number or 0) >= visible:
+    visible, place = torch.cuda.device_count(), int(number or 0)
+    if place >= visible:
         raise InputError(
             f"SHAREDIM_DEVICE={name}: {visible} CUDA devices are visible, "
             "numbered from 0; use one of them, or cpu"
@@ -48,10 +48,15 @@ def choose_device() -> torch.device:
     if not number and visible > 1:
         # By what they are, since numbers count only those that are visible.
         properties = map(torch.cuda.get_device_properties, range(visible))
-        number = hold_slot(tuple(str(own.uuid) for own in properties), slots_folder())
-        logger.info("on GPU %d of the %d that are visible", number, visible)
+        place = hold_slot(tuple(str(own.uuid) for own in properties), slots_folder())
+        logger.info("on GPU %d of the %d that are visible", place, visible)
     # With its number, which PyTorch wants to make a device the current one.
-    return torch.device(kind, int(number or 0))
+    return torch.device(kind, place)
+
+
+def new_stream(device: torch.device | None = None) -> torch.cuda.Stream:
+    """Return a stream for work beside that of a GPU's own."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # PyTorch's constructor has no types
 
 
 def described(device: torch.device) -> str:

@@ -126,7 +126,8 @@ class EncoderStack:
 
 
 def _view(parameters: torch.Tensor, start: int, matrix: tuple[int, int]) -> torch.Tensor:
-    return parameters[:, start : start + matrix[0] * matrix[1]].unflatten(1, matrix)
+    own = parameters[:, start : start + matrix[0] * matrix[1]]
+    return torch.unflatten(own, 1, matrix)
 
 
 def stack_tensors(models: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -151,7 +152,7 @@ def places_in(wide: EncoderShape, shape: EncoderShape) -> torch.Tensor:
     for layer, (outputs, columns) in zip(numbered.layers, shape.matrices, strict=True):
         rows = layer[0, :outputs]
         found.append(torch.cat([rows[:, : columns - 1], rows[:, -1:]], dim=1))
-    if shape.linear_skip:
+    if numbered.skip is not None:
         found.append(numbered.skip[0, : shape.outputs, : shape.inputs])
     return torch.cat([part.flatten() for part in found])
 

@@ -18,6 +18,7 @@ from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 
 from sharedim.training.backprop import EncoderPass, NormPass, PaddedNormPass, PassBuffers
+from sharedim.training.devices import new_stream
 from sharedim.training.encoders import EncoderStack
 from sharedim.training.losses import infonce
 from sharedim.training.recipes import ContrastiveRecipe
@@ -117,7 +118,8 @@ class StackEngine:
         self.gradient = torch.zeros_like(state.parameters)
         self.encoder_gradients = shape.encoders(self.gradient)
         sampled = samples_normaliser(recipe, self.normaliser_cells)
-        self.step_cells = recipe.normaliser_cells if sampled else self.normaliser_cells
+        drawn = recipe.normaliser_cells if sampled else None
+        self.step_cells = self.normaliser_cells if drawn is None else drawn
         self.norm_passes = [self._norm_pass(encoder) for encoder in self.encoders]
         self.batch_passes = []
         for encoder, into in zip(self.encoders, self.encoder_gradients, strict=True):
@@ -145,7 +147,8 @@ class StackEngine:
             self.sample = [new(shape) for shape in shapes]
         if recipe.input_noise:
             self.noise = [torch.empty_like(batch[..., :-1]) for batch in self.batch]
-        self.kept, self.kept_scale = [None, None], 1.0
+        self.kept: torch.Tensor | None = None
+        self.kept_scale = 1.0
         if recipe.dropout and recipe.hidden_layers:
             layers = (2, recipe.hidden_layers, models, recipe.hidden_width, self.batch_size)
             self.kept = torch.ones(layers, dtype=torch.bool, device=self.device)
@@ -223,13 +226,14 @@ class StackEngine:
         if normalised:
             for norm_pass, sample in zip(self.norm_passes, self.sample, strict=True):
                 leaves.append(norm_pass.mean_with_gradient(sample))
-        for batch_pass, batch, kept in zip(self.batch_passes, self.batch, self.kept, strict=True):
+        masks = (None, None) if self.kept is None else self.kept
+        for batch_pass, batch, kept in zip(self.batch_passes, self.batch, masks, strict=True):
             leaves.append(batch_pass.forward(batch, kept, self.kept_scale).mT)
 
         with torch.enable_grad():
             leaves = [leaf.detach().requires_grad_() for leaf in leaves]
             temperature = temperature_of(leaves[0], recipe)
-            f, g = comparable(*leaves[-2:], leaves[1:-2], recipe.similarity)
+            f, g = comparable(leaves[-2], leaves[-1], leaves[1:-2], recipe.similarity)
             loss = infonce(f, g, temperature, recipe.loss)
             # The sum keeps every model's gradient its own: no term depends on two models.
             to_leaves = torch.autograd.grad(loss.sum(), leaves, materialize_grads=True)
@@ -295,7 +299,7 @@ class StackEngine:
 
 def captured(step: Callable[[], None]) -> Callable[[], None]:
     """Capture a step that reads and writes fixed places as a CUDA graph; return its replay."""
-    stream = torch.cuda.Stream()
+    stream = new_stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(ROUNDS_BEFORE_CAPTURE):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 # Cells by whose pairs a ridge is chosen: similarities grow with their square.
 COMPARED_CELLS = 2000
 
 
-def foscttm(f: np.ndarray, g: np.ndarray) -> float:
+def foscttm(f: NDArray[np.floating], g: NDArray[np.floating]) -> float:
     """Return the fraction of cells that are more similar than the true match, ties counted half.
 
     The mean of both directions, by inner product, on the first `COMPARED_CELLS` cells at most: a

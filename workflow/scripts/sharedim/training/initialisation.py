@@ -25,7 +25,8 @@ def initial_models(
     input_noise : Tensor, shape (S, 2)
         As `StackState` has it.
     """
-    sides, noise = ([], []), torch.zeros(len(seeds), 2)
+    sides: tuple[list[dict[str, torch.Tensor]], list[dict[str, torch.Tensor]]] = ([], [])
+    noise = torch.zeros(len(seeds), 2)
     for model, seed in enumerate(seeds):
         generator = torch.Generator().manual_seed(seed)
         pair = [initial_encoder(side, generator) for side in (shape.rna, shape.prot)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sharedim.training.backprop import NormPass
 from sharedim.training.devices import choose_device, choose_precision
@@ -82,12 +83,12 @@ class TrainingProgress:
 class Task:
     """What all stacks of a block have in common; see `train_seeds`."""
 
-    rna: np.ndarray
-    prot: np.ndarray
+    rna: NDArray[np.float32]
+    prot: NDArray[np.float32]
     shape: PairShape
     recipe: ContrastiveRecipe
     device: torch.device
-    test_cells: np.ndarray | None = None
+    test_cells: NDArray[np.int64] | None = None
     hold_out: bool = True
 
     def split_of(self, seed: int) -> Split:
@@ -97,14 +98,13 @@ class Task:
 
     def prepare(self, stack: list[int] | StackState) -> tuple[StackCells, StackState]:
         """Gather the cells of a stack, and its untrained models unless it is one that goes on."""
-        started = isinstance(stack, StackState)
-        seeds = stack.seeds if started else stack
+        seeds = stack.seeds if isinstance(stack, StackState) else stack
         splits = [self.split_of(seed) for seed in seeds]
         partners = None
         if self.recipe.shuffle_pairs:
             partners = [split.shuffled(seed) for split, seed in zip(splits, seeds, strict=True)]
         cells = StackCells.gather(self.rna, self.prot, splits, self.device, partners)
-        if started:
+        if isinstance(stack, StackState):
             # A copy: training changes it in place, and it may have to start from here once more.
             return cells, stack.take(list(range(len(seeds))))
         models = initial_models(seeds, self.shape, cells, self.recipe)
@@ -113,18 +113,18 @@ class Task:
 
 
 def train_seeds(
-    rna: np.ndarray,
-    prot: np.ndarray,
+    rna: NDArray[np.float32],
+    prot: NDArray[np.float32],
     *,
     recipe: ContrastiveRecipe,
     dim: int,
     seeds: list[int],
-    test_cells: np.ndarray | None = None,
+    test_cells: NDArray[np.int64] | None = None,
     hold_out: bool = True,
     dimension_every: int = 0,
     keeper: StateKeeper | None = None,
     observe: Callable[[TrainingProgress], None] | None = None,
-) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+) -> Iterator[tuple[int, dict[str, NDArray[np.float32]]]]:
     """Train one model a seed and hand each over as soon as it is done.
 
     Parameters
@@ -173,10 +173,14 @@ def train_seeds(
     shape = PairShape.of(rna.shape[1], prot.shape[1], dim, recipe)
     task = Task(rna, prot, shape, recipe, device, test_cells, hold_out)
     size = models_per_stack(device, memory_of_model(shape, task.split_of(0), recipe))
-    waiting, done = stacks_to_train(seeds, size, keeper, device), set()
+    waiting = stacks_to_train(seeds, size, keeper, device)
+    done: set[int] = set()
+    cells: StackCells | None
+    state: StackState | None
 
     def report(state: StackState) -> None:
-        observe(TrainingProgress.of(state, len(done), len(seeds)))
+        if observe:
+            observe(TrainingProgress.of(state, len(done), len(seeds)))
 
     while waiting:
         stack = waiting.pop(0)
@@ -220,7 +224,7 @@ def train_stack(
     dimension_every: int = 0,
     keeper: StateKeeper | None = None,
     observe: Callable[[StackState], None] | None = None,
-) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+) -> Iterator[tuple[int, dict[str, NDArray[np.float32]]]]:
     """Train a stack from a state to the end; models that stop leave it.
 
     Yields
@@ -245,7 +249,7 @@ def train_stack(
             leaving |= stopped_early(engine, state, recipe)
         if leaving:
             # Its buffers are freed before the models that leave are copied.
-            engine = None
+            del engine
             gone = sorted(leaving)
             yield from model_tensors(cells.take(gone), state.take(gone), shape, recipe)
             cells, state = without(gone, cells, state, keeper)
@@ -254,7 +258,7 @@ def train_stack(
             engine = ThreadedEngine(cells, state, shape, recipe)
         elif keeper and state.epoch < epochs:
             keeper.offer(state.as_arrays)
-    engine = None
+    del engine
     if keeper:
         keeper.keep(state.as_arrays())
     yield from model_tensors(cells, state, shape, recipe)
@@ -277,7 +281,7 @@ def without(
 
 def model_tensors(
     cells: StackCells, state: StackState, shape: PairShape, recipe: ContrastiveRecipe
-) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+) -> Iterator[tuple[int, dict[str, NDArray[np.float32]]]]:
     """Yield what is stored of each model of a stack.
 
     Yields

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -61,14 +61,24 @@ def infonce(
         In nats. A model that tells nothing apart has log(B).
     """
     tile = tile or TILE[first.device.type]
-    return _TiledLoss.apply(first, second, temperature, WEIGHTS[loss], tile)
+    of_models: torch.Tensor = _TiledLoss.apply(  # type: ignore[no-untyped-call]  # PyTorch types no function of its own
+        first, second, temperature, WEIGHTS[loss], tile
+    )
+    return of_models
 
 
 class _TiledLoss(torch.autograd.Function):
     """The gradient is finished in the forward pass: each model's loss is one scalar to scale it by."""
 
     @staticmethod
-    def forward(ctx, first, second, temperature, weights, tile):
+    def forward(
+        ctx: Any,
+        first: torch.Tensor,
+        second: torch.Tensor,
+        temperature: torch.Tensor,
+        weights: tuple[float, float, float],
+        tile: int,
+    ) -> torch.Tensor:
         # Dividing the representations rather than the similarities spares passes over the latter.
         scaled = first / temperature[:, None, None]
         partner = (scaled * second).sum(dim=2)
@@ -105,7 +115,9 @@ class _TiledLoss(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx, upstream):
+    def backward(
+        ctx: Any, upstream: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None, None]:
         to_first, to_second, to_temperature = ctx.saved_tensors
         per_cell = upstream[:, None, None]
         return to_first * per_cell, to_second * per_cell, to_temperature * upstream, None, None

@@ -92,7 +92,8 @@ def evaluate(engine: StackEngine, *, dimensions: bool = False) -> dict[str, torc
         computed.
     """
     recipe = engine.recipe
-    f, g = engine.encode(tuple(side[:, :EVALUATED_CELLS] for side in engine.cells.normaliser))
+    rna, prot = engine.cells.normaliser
+    f, g = engine.encode((rna[:, :EVALUATED_CELLS], prot[:, :EVALUATED_CELLS]))
     found = {}
     for name, side in (("rna", f), ("prot", g)):
         norms = side.norm(dim=2)
@@ -110,7 +111,7 @@ def evaluate(engine: StackEngine, *, dimensions: bool = False) -> dict[str, torc
     losses, foscttms = [], []
     for start in range(0, f.shape[1] - size + 1, size):
         batch = [side[:, start : start + size] for side in (f, g)]
-        losses.append(infonce(*batch, temperature, recipe.loss))
+        losses.append(infonce(batch[0], batch[1], temperature, recipe.loss))
         foscttms.append(foscttm_of_similarities(batch[0] @ batch[1].mT))
     found["held_out_loss"] = torch.stack(losses).mean(dim=0)
     found["held_out_foscttm"] = torch.stack(foscttms).mean(dim=0).to(f.dtype)

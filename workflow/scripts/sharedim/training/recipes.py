@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -224,11 +225,12 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def as_record(recipe: Recipe) -> dict:
+def as_record(recipe: Recipe) -> dict[str, object]:
     """Return a recipe as plain values for file headers, checkpoint keys and the report."""
     return asdict(recipe)
 
 
-def from_record(record: dict) -> Recipe:
+def from_record(record: Mapping[str, object]) -> Recipe:
     """Return the recipe that `as_record` gave."""
-    return (LinearRecipe if "method" in record else ContrastiveRecipe)(**record)
+    made: Callable[..., Recipe] = LinearRecipe if "method" in record else ContrastiveRecipe
+    return made(**record)

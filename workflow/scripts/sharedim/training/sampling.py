@@ -58,7 +58,7 @@ def draw_epoch(
         rng = np.random.default_rng([seed, epoch])
         if recipe.reshuffle:
             orders.append(torch.from_numpy(rng.permutation(train_cells)))
-        if sampled:
+        if sampled and recipe.normaliser_cells is not None:
             size = (batches, recipe.normaliser_cells)
             samples.append(torch.from_numpy(rng.integers(normaliser_cells, size=size)))
         if recipe.dropout and recipe.hidden_layers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 # Similarities of representations that are divided by their mean norms.
 OVER_MEAN_NORMS = ("inner_product", "euclidean")
@@ -12,20 +13,20 @@ EUCLIDEAN = ("euclidean", "unnormalised_euclidean")
 UNNORMALISED = ("unnormalised", "unnormalised_euclidean")
 
 
-def unit_length(representation: np.ndarray) -> np.ndarray:
+def unit_length(representation: NDArray[np.floating]) -> NDArray[np.floating]:
     """Scale each row to length 1, so that inner products become cosines; zero rows stay zero."""
     norms = np.linalg.norm(representation, axis=1, keepdims=True)
     return representation / np.where(norms > 0, norms, 1)
 
 
-def at_length(representation: np.ndarray, similarity: str) -> np.ndarray:
+def at_length(representation: NDArray[np.floating], similarity: str) -> NDArray[np.floating]:
     """Return a representation at the length that counts: 1 for each row where cosines compare."""
     return unit_length(representation) if similarity == "cosine" else representation
 
 
 def as_inner_products(
-    f: np.ndarray, g: np.ndarray, similarity: str
-) -> tuple[np.ndarray, np.ndarray]:
+    f: NDArray[np.floating], g: NDArray[np.floating], similarity: str
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Return representations whose inner products are what those at their length are compared by.
 
     A Euclidean similarity takes two more columns: ``-|f - g|^2 / 2`` is the inner product of
@@ -37,7 +38,9 @@ def as_inner_products(
     return np.hstack([f, to_f, np.ones_like(to_f)]), np.hstack([g, np.ones_like(to_g), to_g])
 
 
-def comparable(f: np.ndarray, g: np.ndarray, similarity: str) -> tuple[np.ndarray, np.ndarray]:
+def comparable(
+    f: NDArray[np.floating], g: NDArray[np.floating], similarity: str
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Return representations whose inner products are what they are compared by.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 TRAIN_CELLS = 10_000
 NORMALISER_CELLS = 8_000
@@ -29,9 +30,9 @@ class Split:
         Held-out cells; no recipe trains, stops or chooses anything on them.
     """
 
-    train: np.ndarray
-    normaliser: np.ndarray
-    test: np.ndarray
+    train: NDArray[np.int64]
+    normaliser: NDArray[np.int64]
+    test: NDArray[np.int64]
 
     def shuffled(self, seed: int) -> Split:
         """Return the same parts in another order, but for the test cells: wrong partners for each."""
@@ -42,7 +43,7 @@ class Split:
 def split_cells(
     n_cells: int,
     seed: int,
-    test_cells: np.ndarray | None = None,
+    test_cells: NDArray[np.int64] | None = None,
     validation_share: float | None = None,
     *,
     hold_out: bool = True,

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sharedim.training.encoders import EncoderShape, EncoderStack
 from sharedim.training.history import HISTORY
@@ -30,8 +31,8 @@ class StackCells:
     @classmethod
     def gather(
         cls,
-        rna: np.ndarray,
-        prot: np.ndarray,
+        rna: NDArray[np.float32],
+        prot: NDArray[np.float32],
         splits: list[Split],
         device: torch.device,
         partners: list[Split] | None = None,
@@ -44,17 +45,19 @@ class StackCells:
         for features, own in ((rna, splits), (prot, partners or splits)):
             train.append(_rows(features, [split.train for split in own], device))
             normaliser.append(_rows(features, [split.normaliser for split in own], device))
-        return cls(tuple(train), tuple(normaliser))
+        return cls((train[0], train[1]), (normaliser[0], normaliser[1]))
 
     def take(self, models: list[int] | slice) -> StackCells:
         """Return the cells of some of the models; a slice shares their memory."""
         return StackCells(
-            tuple(side[models] for side in self.train),
-            tuple(side[models] for side in self.normaliser),
+            (self.train[0][models], self.train[1][models]),
+            (self.normaliser[0][models], self.normaliser[1][models]),
         )
 
 
-def _rows(features: np.ndarray, rows: list[np.ndarray], device: torch.device) -> torch.Tensor:
+def _rows(
+    features: NDArray[np.float32], rows: list[NDArray[np.int64]], device: torch.device
+) -> torch.Tensor:
     # One model at a time, so that no more than its rows are copied beside what the device holds.
     first = torch.from_numpy(features[rows[0]])
     gathered = first.new_ones(len(rows), *first.shape[:-1], first.shape[-1] + 1, device=device)
@@ -166,24 +169,26 @@ class StackState:
         """Return the state of some of the models; a slice shares their memory."""
         tensors = {name: tensor[models] for name, tensor in self._by_model().items()}
         seeds = np.array(self.seeds)[models].tolist()
-        return replace(self, seeds=seeds, history=self.history[:, :, models], **tensors)
+        history = self.history[:, :, models]
+        return replace(self, seeds=seeds, epoch=self.epoch, history=history, **tensors)
 
-    def as_arrays(self) -> dict[str, np.ndarray]:
+    def as_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return everything as arrays, for a file."""
         tensors = {**self._by_model(), "history": self.history}
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
         return {**arrays, "seeds": np.array(self.seeds), "epoch": np.array(self.epoch)}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray], device: torch.device) -> StackState:
+    def from_arrays(
+        cls, arrays: dict[str, NDArray[np.generic]], device: torch.device
+    ) -> StackState:
         """Return the state that `as_arrays` was asked for."""
-        numbers = {"seeds": arrays["seeds"].tolist(), "epoch": int(arrays["epoch"])}
         tensors = {
             name: torch.tensor(array, device=device)
             for name, array in arrays.items()
-            if name not in numbers
+            if name not in ("seeds", "epoch")
         }
-        return cls(**numbers, **tensors)
+        return cls(seeds=arrays["seeds"].tolist(), epoch=int(arrays["epoch"]), **tensors)
 
     def _by_model(self) -> dict[str, torch.Tensor]:
         """Return the tensors whose first axis is the models."""
@@ -205,13 +210,13 @@ class StackState:
 class StateKeeper(Protocol):
     """Where stacks in training are kept, so that an interrupted one goes on."""
 
-    def unfinished(self) -> list[dict[str, np.ndarray]]:
+    def unfinished(self) -> list[dict[str, NDArray[np.generic]]]:
         """Return the stacks that were kept and not discarded, as `StackState.as_arrays` gave them."""
 
-    def offer(self, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
+    def offer(self, arrays: Callable[[], dict[str, NDArray[np.generic]]]) -> None:
         """Keep a stack if it is time to."""
 
-    def keep(self, arrays: dict[str, np.ndarray]) -> None:
+    def keep(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Keep a stack in place of what was kept of it before."""
 
     def discard(self, seeds: list[int]) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Required, TypedDict, get_args, get_origin, get_type_hints
 
 from sharedim.errors import InputError, did_you_mean
 from sharedim.training.recipes import RECIPES, Recipe, as_record
 
 
-def with_variants(variants: dict[str, dict]) -> dict[str, Recipe]:
+class RecipeSettings(TypedDict, total=False):
+    """What a configuration says of recipes."""
+
+    recipes: Required[list[str]]
+    variants: Mapping[str, Mapping[str, object]] | None
+
+
+def with_variants(variants: Mapping[str, Mapping[str, object]]) -> dict[str, Recipe]:
     """Return all recipes by name: the built-in ones and variants of them.
 
     Parameters
@@ -30,17 +37,18 @@ def with_variants(variants: dict[str, dict]) -> dict[str, Recipe]:
         where = f"configuration: variants.{name}"
         if name in RECIPES:
             raise InputError(f"{where}: a built-in recipe has this name; choose another")
-        if own["of"] not in recipes:
+        of = str(own["of"])
+        if of not in recipes:
             raise InputError(
-                f"{where}: of: {_unknown(own['of'], recipes)}a variant is of one that is built "
+                f"{where}: of: {_unknown(of, recipes)}a variant is of one that is built "
                 f"in or stands before it: {', '.join(recipes)}"
             )
         given = {field: value for field, value in own.items() if field != "of"}
-        recipes[name] = _varied(recipes[own["of"]], name, given, where)
+        recipes[name] = _varied(recipes[of], name, given, where)
     return recipes
 
 
-def recipes_of(config: dict) -> dict[str, dict]:
+def recipes_of(config: RecipeSettings) -> dict[str, dict[str, object]]:
     """Return the recipes to compare, by name, as `sharedim.training.recipes.as_record` gives them.
 
     Raises
@@ -81,7 +89,7 @@ def _varied(recipe: Recipe, name: str, given: dict[str, Any], where: str) -> Rec
         raise InputError(f"configuration: {error}") from None
 
 
-def _number(value: Any, hint: Any) -> Any:
+def _number(value: object, hint: object) -> object:
     """Return what means a number as one: YAML takes 1e-3 for text, as it has no dot."""
     if float in _choices(hint) and isinstance(value, str):
         try:
@@ -91,12 +99,12 @@ def _number(value: Any, hint: Any) -> Any:
     return value
 
 
-def _choices(hint: Any) -> tuple:
+def _choices(hint: object) -> tuple[object, ...]:
     """Return the types and values that a field may have."""
     return get_args(hint) if get_origin(hint) is not None else (hint,)
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def _fits(value: object, hint: object) -> bool:
     if isinstance(value, bool):
         return bool in _choices(hint)
     kinds = tuple(choice for choice in _choices(hint) if isinstance(choice, type))
@@ -106,6 +114,11 @@ def _fits(value: Any, hint: Any) -> bool:
     )
 
 
-def _in_words(hint: Any) -> str:
-    words = {int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
+def _in_words(hint: object) -> str:
+    words: dict[object, str] = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        NoneType: "null",
+    }
     return " or ".join(words.get(choice, str(choice)) for choice in _choices(hint))

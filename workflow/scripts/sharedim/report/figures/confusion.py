@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from sharedim.report.figures.style import HALF, SMALL, broken, drawn, placeholder
 from sharedim.report.results import Results
@@ -73,7 +74,7 @@ def confusion_shares(confusions: pd.DataFrame) -> pd.DataFrame:
     return cells.div(cells.sum(axis="columns"), axis="index")
 
 
-def _draw(axis: Axes, shares: pd.DataFrame, title: str, *, first: bool):
+def _draw(axis: Axes, shares: pd.DataFrame, title: str, *, first: bool) -> AxesImage:
     shown = shares.iloc[:MOST_TYPES, :MOST_TYPES]
     image = axis.imshow(shown, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     places = np.arange(len(shown))

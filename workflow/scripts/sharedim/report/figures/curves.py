@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from string import ascii_lowercase
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from sharedim.evaluation.recommendation import MATCHING, NULL
 from sharedim.report.figures.style import (
     COLOURS,
     HALF,
     REFERENCE,
+    Curve,
     broken,
     count_on,
     drawn,
@@ -91,7 +94,7 @@ def plot_saturation(results: Results) -> Figure:
                 _draw_chance(axis, panel[panel["split"] == split])
             mark_chosen(row[1], results.answer["recommended_d"])
         _name_dimensions(axes[-1], scores)
-        legend_below(figure, axes.flat)
+        legend_below(figure, axes.ravel())
     return figure
 
 
@@ -108,8 +111,10 @@ def plot_paper_figure(results: Results) -> Figure:
     """
     recipe = paper_recipe(results)
     scores = results.scores[results.scores["recipe"] == recipe]
-    panels = paper_panels(results.labels, results.words).items()
-    panels = [*panels, (None, "Intrinsic dimension (MLE)")]
+    panels: list[tuple[str | None, str]] = [
+        *paper_panels(results.labels, results.words).items(),
+        (None, "Intrinsic dimension (MLE)"),
+    ]
     splits = _splits(results.words)
     height = 0.8 + 1.5 * len(panels)
     letters = iter(ascii_lowercase)
@@ -133,7 +138,7 @@ def plot_paper_figure(results: Results) -> Figure:
         for axis in axes[-1]:
             draw_all_dimensions(axis, scores)
         _name_dimensions(axes[-1], scores)
-        legend_below(figure, axes.flat)
+        legend_below(figure, axes.ravel())
     return figure
 
 
@@ -145,7 +150,7 @@ def paper_recipe(results: Results) -> str:
     return results.recipe or next((r for r in results.recipes if r != NULL), results.recipes[0])
 
 
-def draw_mean(axis: Axes, scores: pd.DataFrame, **look: object) -> None:
+def draw_mean(axis: Axes, scores: pd.DataFrame, **look: Unpack[Curve]) -> None:
     """Draw the mean over seeds at every d, with a band of one standard deviation."""
     if scores["value"].notna().sum() == 0:
         return
@@ -193,7 +198,7 @@ def _begin_at_zero(axis: Axes) -> None:
     axis.set_ylim(min(0, low) if low < -0.1 * high else 0, high)
 
 
-def _name_dimensions(axes: np.ndarray, scores: pd.DataFrame) -> None:
+def _name_dimensions(axes: NDArray[np.object_], scores: pd.DataFrame) -> None:
     for axis in axes:
         axis.set_xlabel("output dimension d")
         count_on(axis)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from sharedim.report.figures.curves import draw_all_dimensions, draw_mean
 from sharedim.report.figures.style import (
@@ -99,8 +101,12 @@ def dimension_of_types(results: Results) -> pd.DataFrame:
     if not len(table):
         return pd.DataFrame()
     cells = table.groupby("type")["cells"].sum().sort_values(ascending=False)
-    found = table.groupby(["type", "modality"])["value"].agg(["mean", "std"]).unstack("modality")
-    return found.swaplevel(axis="columns").reindex(cells.index[:MOST_TYPES])
+    found = table.groupby(["type", "modality"])["value"].agg(["mean", "std"])
+    return (
+        pd.DataFrame(found.unstack("modality"))
+        .swaplevel(axis="columns")
+        .reindex(cells.index[:MOST_TYPES])
+    )
 
 
 def _draw_estimators(axis: Axes, scores: pd.DataFrame, modality: str) -> None:
@@ -117,7 +123,9 @@ def _draw_estimators(axis: Axes, scores: pd.DataFrame, modality: str) -> None:
     draw_all_dimensions(axis, scores)
 
 
-def _draw_types(axes: list[Axes], types: pd.DataFrame, dim: int, words: Words) -> None:
+def _draw_types(
+    axes: NDArray[np.object_], types: pd.DataFrame, dim: int | None, words: Words
+) -> None:
     places = range(len(types))[::-1]
     for axis, (modality, name), colour, marker in zip(
         axes, words.modalities.items(), COLOURS, MARKERS, strict=False

@@ -8,13 +8,17 @@ a fraction of the candidates), ``confidence`` (probability of the best match), a
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 import numpy as np
 import pandas as pd
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.collections import PathCollection
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from sharedim.report.figures.style import (
     MUTED,
@@ -61,7 +65,7 @@ def plot_embedding(results: Results) -> Figure:
             _draw_groups(row, cells, group, words)
         _draw_matches(figure, axes[-1], cells, words)
         limits = [_limits(cells[name]) for name in ("umap1", "umap2")]
-        for axis in axes[:, :2].flat:
+        for axis in axes[:, :2].ravel():
             axis.set(xlim=limits[0], ylim=limits[1], xticks=[], yticks=[])
         for row in axes:
             row[0].set_ylabel("UMAP 2")
@@ -77,7 +81,7 @@ def no_embedding(words: Words) -> str:
     return f"Nothing shared was found, so that no {words.pairs} were embedded."
 
 
-def _draw_groups(row: np.ndarray, cells: pd.DataFrame, group: str, words: Words) -> None:
+def _draw_groups(row: NDArray[np.object_], cells: pd.DataFrame, group: str, words: Words) -> None:
     names = cells[group].fillna(UNKNOWN)
     counts = names[names != UNKNOWN].value_counts()
     shown = list(counts.index[:MOST_TYPES])
@@ -110,27 +114,31 @@ def _number(axis: Axes, cells: pd.DataFrame, names: pd.Series, shown: list[str])
     for i, name in enumerate(shown, start=1):
         own = cells.loc[names == name, ["umap1", "umap2"]].to_numpy()
         if len(own):
+            x, y = _densest(own)
             axis.text(
-                *_densest(own), str(i), fontsize=SMALL + 0.5, fontweight="bold", ha="center",
+                x, y, str(i), fontsize=SMALL + 0.5, fontweight="bold", ha="center",
                 va="center", path_effects=halo,
             )  # fmt: skip
 
 
-def _densest(points: np.ndarray) -> np.ndarray:
+def _densest(points: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the middle of the points around the fullest field of a grid.
 
     The middle of all of them may fall between two clusters.
     """
-    counts, *edges = np.histogram2d(*points.T, bins=8)
+    counts, *edges = np.histogram2d(points[:, 0], points[:, 1], bins=8)
     fullest = np.unravel_index(counts.argmax(), counts.shape)
     inside = [
         (values >= edge[max(0, i - 1)]) & (values <= edge[min(len(edge) - 1, i + 2)])
         for values, edge, i in zip(points.T, edges, fullest, strict=True)
     ]
-    return np.median(points[inside[0] & inside[1]], axis=0)
+    middle: NDArray[np.floating] = np.median(points[inside[0] & inside[1]], axis=0)
+    return middle
 
 
-def _draw_matches(figure: Figure, row: np.ndarray, cells: pd.DataFrame, words: Words) -> None:
+def _draw_matches(
+    figure: Figure, row: NDArray[np.object_], cells: pd.DataFrame, words: Words
+) -> None:
     paired = cells["match_share"].notna()
     scale = LogNorm(BEST_SHARE, 1)
     for axis, (modality, title) in zip(row, words.modalities.items(), strict=False):
@@ -162,10 +170,19 @@ def match_summary(cells: pd.DataFrame, words: Words) -> str:
     return "\n".join(lines)
 
 
-def _scatter(axis: Axes, cells: pd.DataFrame, colours: object, **options: object):
+class Shades(TypedDict, total=False):
+    """How numbers become colours."""
+
+    cmap: str
+    norm: Normalize
+
+
+def _scatter(
+    axis: Axes, cells: pd.DataFrame, colours: pd.Series | str, **shades: Unpack[Shades]
+) -> PathCollection:
     size = float(np.clip(12_000 / max(1, len(cells)), 0.3, 6))
     return axis.scatter(
-        cells["umap1"], cells["umap2"], c=colours, s=size, linewidths=0, rasterized=True, **options
+        cells["umap1"], cells["umap2"], c=colours, s=size, linewidths=0, rasterized=True, **shades
     )
 
 

@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
+from typing import TYPE_CHECKING, Literal, Required, TypedDict, Unpack
 
 import matplotlib
 
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
-from sharedim.evaluation.recommendation import NULL
+from sharedim.evaluation.recommendation import NULL, Recommended
 from sharedim.jobs.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.typing import RcKeyType
+
+
+class Line(TypedDict):
+    """How a line is drawn."""
+
+    color: str
+    linestyle: str
+    linewidth: float
+
+
+class Look(TypedDict):
+    """How a recipe is drawn."""
+
+    color: str
+    marker: str
+
+
+class Curve(TypedDict, total=False):
+    """How a curve is drawn and named."""
+
+    label: str
+    color: Required[str]
+    marker: str
+    linestyle: str
+
+
+class Grid(TypedDict, total=False):
+    """How the axes of a figure are laid out, as `matplotlib.pyplot.subplots` takes it."""
+
+    sharex: bool | Literal["none", "all", "row", "col"]
+    sharey: bool | Literal["none", "all", "row", "col"]
+    width_ratios: Sequence[float]
+    gridspec_kw: dict[str, list[float]]
+
 
 # Inches: two columns of a journal's page. Nothing is printed below 7 points at this width.
 WIDTH = 7.1
@@ -29,7 +70,7 @@ HALF, THIRD, QUARTER = 52, 38, 26
 LONGEST_OF_FIVE = 36
 # Dots an inch of PNGs and of what is rasterised inside SVGs.
 PNG_RESOLUTION, RASTER_RESOLUTION = 300, 200
-STYLE = {
+STYLE: dict[RcKeyType, object] = {
     "axes.linewidth": 0.6,
     "axes.labelsize": 7.5,
     "axes.spines.right": False,
@@ -51,8 +92,8 @@ STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sharedim",
 }
-REFERENCE = {"color": "0.4", "linestyle": ":", "linewidth": 1.0}
-CHOSEN = {"color": "black", "linestyle": "-", "linewidth": 0.8}
+REFERENCE: Line = {"color": "0.4", "linestyle": ":", "linewidth": 1.0}
+CHOSEN: Line = {"color": "black", "linestyle": "-", "linewidth": 0.8}
 # Okabe and Ito's, without yellow and black, which are pale and taken; every recipe also has a
 # marker and every pair a line style, so that no curve is told by its colour alone.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -68,7 +109,9 @@ TYPE_COLOURS = (
 
 
 @contextmanager
-def drawn(rows: int, columns: int, height: float, **options: object) -> Iterator[tuple]:
+def drawn(
+    rows: int, columns: int, height: float, **options: Unpack[Grid]
+) -> Iterator[tuple[Figure, NDArray[np.object_]]]:
     """Give a figure and its axes (rows, columns) in the style, and close it afterwards.
 
     Parameters
@@ -121,9 +164,9 @@ def broken(title: str, characters: int) -> str:
     )
 
 
-def recipe_looks(recipes: Sequence[str]) -> dict[str, dict]:
+def recipe_looks(recipes: Sequence[str]) -> dict[str, Look]:
     """Give each recipe colour and marker, the same in every figure; the null is muted."""
-    looks = {}
+    looks: dict[str, Look] = {}
     for place, recipe in enumerate(name for name in recipes if name != NULL):
         looks[recipe] = {
             "color": COLOURS[place % len(COLOURS)],
@@ -149,7 +192,7 @@ def count_on(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
 
-def mark_chosen(axis: Axes, recommended: dict) -> None:
+def mark_chosen(axis: Axes, recommended: Recommended) -> None:
     """Mark the recommended output dimension and its interval (as in ``answer.json``)."""
     if recommended["value"] is None:
         return
@@ -159,13 +202,11 @@ def mark_chosen(axis: Axes, recommended: dict) -> None:
     axis.axvline(recommended["value"], **CHOSEN, label=f"recommended d = {recommended['value']}")
 
 
-def legend_below(figure: Figure, axes: Sequence[Axes], **options: object) -> None:
+def legend_below(figure: Figure, axes: Iterable[Axes]) -> None:
     """Put one legend of all that the axes name under the figure."""
-    named = {}
+    named: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)
     columns = 5 if max(map(len, named), default=0) <= LONGEST_OF_FIVE else 2
-    figure.legend(
-        named.values(), named, loc="outside lower center", ncols=min(columns, len(named)), **options
-    )
+    figure.legend(named.values(), named, loc="outside lower center", ncols=min(columns, len(named)))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from sharedim.evaluation.recommendation import NULL
 from sharedim.report.figures.style import (
@@ -75,8 +79,11 @@ def mean_over_seeds(history: pd.DataFrame) -> pd.DataFrame:
     quantities = [name for name in QUANTITIES if name in history]
     parts = []
     for dim, own in history.groupby("dim"):
-        estimated = own.dropna(subset=["id_rna"])["epoch"].unique() if "id_rna" in own else []
-        wide = own.set_index(["epoch", "seed"])[quantities].unstack("seed").sort_index().ffill()
+        estimated: Sequence[int] | NDArray[np.int64] = (
+            own.dropna(subset=["id_rna"])["epoch"].unique() if "id_rna" in own else []
+        )
+        wide = pd.DataFrame(own.set_index(["epoch", "seed"])[quantities].unstack("seed"))
+        wide = wide.sort_index().ffill()
         mean = wide.T.groupby(level=0).mean().T.reindex(columns=quantities)
         # These were looked at every so many epochs, and are not known between.
         unknown = ~mean.index.isin(estimated)
@@ -88,12 +95,13 @@ def mean_over_seeds(history: pd.DataFrame) -> pd.DataFrame:
 def _draw_lines(
     axis: Axes, mean: pd.DataFrame, styles: dict[str, str], colours: dict[int, str]
 ) -> None:
-    for dim, own in mean.groupby("dim"):
+    for _, own in mean.groupby("dim"):
+        colour = colours[own["dim"].iloc[0]]
         for quantity, style in styles.items():
             seen = own.dropna(subset=[quantity])
             marker = "." if len(seen) < 3 else None
             axis.plot(
-                seen["epoch"], seen[quantity], color=colours[dim], linestyle=style, linewidth=0.9,
+                seen["epoch"], seen[quantity], color=colour, linestyle=style, linewidth=0.9,
                 marker=marker,
             )  # fmt: skip
     axis.set_ylim(bottom=0)
@@ -139,7 +147,7 @@ def _draw_final_temperature(axis: Axes, history: pd.DataFrame, recipe: str) -> N
     axis.legend()
 
 
-def _name(upper: list[Axes], lower: list[Axes], recipe: str, second: str) -> None:
+def _name(upper: NDArray[np.object_], lower: NDArray[np.object_], recipe: str, second: str) -> None:
     quantities = [
         "loss in nats (dashed: held out)",
         "temperature",

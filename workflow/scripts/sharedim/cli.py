@@ -11,11 +11,12 @@ from pathlib import Path
 import yaml
 
 from sharedim import configuration
+from sharedim.configuration import Settings
 from sharedim.errors import InputError
 from sharedim.io.modalities import FEATURES, CellFile
 from sharedim.io.paired import PairedCells, read_paired_cells
 from sharedim.io.readers import open_cells
-from sharedim.preprocessing.summary import describe
+from sharedim.preprocessing.summary import Check, describe
 from sharedim.vocabulary import enumerated
 
 WIDTH = 100
@@ -24,7 +25,7 @@ INDENT = 12
 SHOWN = 30
 
 
-def inspect(source: list[str], config: dict) -> Iterator[tuple[str, str]]:
+def inspect(source: list[str], config: Settings) -> Iterator[tuple[str, str]]:
     """Yield what the workflow sees in a file, as headings and sentences.
 
     Parameters
@@ -42,7 +43,7 @@ def inspect(source: list[str], config: dict) -> Iterator[tuple[str, str]]:
     here = Path.cwd()
     [(name, dataset)] = configuration.datasets_of({**config, "cells": source}, here, here).items()
 
-    def options(names: tuple[str, ...]) -> dict:
+    def options(names: tuple[str, ...]) -> Settings:
         return {key: dataset.get(key) for key in names}
 
     file = open_cells(dataset["cells"])
@@ -85,7 +86,7 @@ def _contents(file: CellFile) -> Iterator[tuple[str, str]]:
     yield "columns", ", ".join(columns) or "none about cells"
 
 
-def _pairs(cells: PairedCells, found: dict) -> Iterator[tuple[str, str]]:
+def _pairs(cells: PairedCells, found: Check) -> Iterator[tuple[str, str]]:
     if cells.kind == FEATURES:
         first, second = found["modalities"].values()
         yield (
@@ -100,7 +101,7 @@ def _pairs(cells: PairedCells, found: dict) -> Iterator[tuple[str, str]]:
     yield "proteins", f"{len(names):,}: {', '.join(names[:SHOWN])}{more}"
 
 
-def _groups(found: dict) -> Iterator[tuple[str, str]]:
+def _groups(found: Check) -> Iterator[tuple[str, str]]:
     for column, level in found["labels"].items():
         types = ", ".join(f"{name} {cells:,}" for name, cells in level["types"].items())
         yield (
@@ -116,7 +117,7 @@ def _groups(found: dict) -> Iterator[tuple[str, str]]:
     )
 
 
-def _plan(config: dict, name: str) -> str:
+def _plan(config: Settings, name: str) -> str:
     dims, recipes, seeds = config["dims"], config["recipes"], config["seeds"]
     blocks = len(recipes) * len(dims) * len(configuration.seed_blocks(seeds))
     return (
@@ -126,9 +127,9 @@ def _plan(config: dict, name: str) -> str:
     )
 
 
-def _configured(files: list[str], schema: dict, keys: list[str]) -> dict:
+def _configured(files: list[str], schema: Settings, keys: list[str]) -> Settings:
     """Return the configuration as a run would have it, without any cells it names."""
-    config = {}
+    config: Settings = {}
     for file in files:
         config |= yaml.safe_load(Path(file).read_text("utf-8")) or {}
     for key in keys:

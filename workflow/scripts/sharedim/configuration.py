@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from jsonschema import Draft202012Validator, ValidationError
 
 from sharedim.datasets import simulated_options
 from sharedim.errors import InputError, did_you_mean
+
+# As YAML and the command line give them: the schema, not Python, says what is under which key.
+Settings: TypeAlias = dict[str, Any]
 
 # Seeds trained together; the same on every machine, so that paths do not depend on it.
 BLOCK_SEEDS = 25
@@ -85,11 +90,11 @@ SOURCES = ("h5mu", "cells", "dataset", "datasets")
 # What stands for nothing on the command line.
 NOTHING = ("", "none", "null")
 SAME_FOR_EVERY_RUN = ("filtered_feature_bc_matrix", "raw_feature_bc_matrix", "outs")
-DEFAULT_DATASETS = {"simulated": {"simulate": {}}}
+DEFAULT_DATASETS: dict[str, Settings] = {"simulated": {"simulate": {}}}
 ENDINGS = re.compile(r"\.(h5mu|h5ad|h5|rds|rda|rdata|npz|npy|parquet)$", flags=re.IGNORECASE)
 
 
-def coerce(config: dict) -> dict:
+def coerce(config: Settings) -> Settings:
     """Turn what the command line delivers into the types the schema asks for.
 
     ``--config dims=[1,2,4]`` arrives as a list of strings and ``recipes=paper`` as one string; a
@@ -125,7 +130,7 @@ def coerce(config: dict) -> dict:
     return config
 
 
-def _coerce_values(options: dict) -> None:
+def _coerce_values(options: Settings) -> None:
     """Turn single values into numbers, switches or nothing, in place."""
     for key in NUMBERS:
         if key in options:
@@ -155,7 +160,7 @@ def _number(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def check(config: dict, schema: dict) -> None:
+def check(config: Settings, schema: Settings) -> None:
     """Refuse a configuration that does not fit the schema, in one sentence.
 
     Parameters
@@ -177,8 +182,9 @@ def check(config: dict, schema: dict) -> None:
 
 def _sentence(error: ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path if not isinstance(part, int))
-    if error.validator == "additionalProperties":
-        known = sorted(error.schema.get("properties", {}))
+    schema = error.schema if isinstance(error.schema, Mapping) else {}
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = sorted(schema.get("properties", {}))
         if not where and "experiment" in error.instance:
             return _of_the_reproduction(error.instance["experiment"])
         unknown = next(key for key in error.instance if key not in known)
@@ -190,7 +196,7 @@ def _sentence(error: ValidationError) -> str:
             f"dims: {error.instance} is above {error.validator_value}, the width of the encoders' "
             f"hidden layers; choose output dimensions from 1 to {error.validator_value}"
         )
-    described = error.schema.get("description", "")
+    described = schema.get("description", "")
     expected = f"; expected: {described}" if described else ""
     return f"{where}: {error.message}{expected}"
 
@@ -202,7 +208,9 @@ def _of_the_reproduction(experiment: object) -> str:
     )
 
 
-def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> dict[str, dict]:
+def datasets_of(
+    config: Settings, launched_from: Path, working_directory: Path
+) -> dict[str, Settings]:
     """Return the datasets to analyse, by name.
 
     Parameters
@@ -268,8 +276,11 @@ def datasets_of(config: dict, launched_from: Path, working_directory: Path) -> d
 
 
 def new_cells_of(
-    config: dict, datasets: dict[str, dict], launched_from: Path, working_directory: Path
-) -> dict:
+    config: Settings,
+    datasets: dict[str, Settings],
+    launched_from: Path,
+    working_directory: Path,
+) -> Settings:
     """Return which new cells go through which model, for the target ``project``.
 
     Parameters
@@ -312,14 +323,14 @@ def new_cells_of(
     return found | {"dataset": next(iter(datasets))}
 
 
-def as_list(value: object) -> list:
+def as_list(value: object) -> list[Any]:
     """Return a list as it is, a single value as a list of one, and nothing as an empty one."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
-def _refuse_names(name: str, own: dict) -> None:
+def _refuse_names(name: str, own: Settings) -> None:
     """Refuse to look for names of a file in simulated cells."""
     named = [key for key in NAMES_IN_A_FILE if key in own]
     if named:
@@ -352,15 +363,15 @@ def _path(
     return str(path if launched_from == working_directory else launched_from / path)
 
 
-def _draws_by_seed(dataset: dict) -> bool:
+def _draws_by_seed(dataset: Settings) -> bool:
     """Tell whether each seed draws its own test cells."""
     fitted_on_all = dataset.get("fit_features_on", "all_cells") == "all_cells"
     if dataset.get("test_pairs") is not None:
         return False
-    return fitted_on_all and dataset.get("hold_out", "cells") == "cells"
+    return bool(fitted_on_all and dataset.get("hold_out", "cells") == "cells")
 
 
-def _check_together(name: str, dataset: dict) -> None:
+def _check_together(name: str, dataset: Settings) -> None:
     """Refuse options of a dataset that contradict each other."""
     if dataset.get("hold_out", "cells") == "cells":
         for key in ("test_batches", "hold_out_column"):
@@ -388,7 +399,7 @@ def _check_together(name: str, dataset: dict) -> None:
         ) from None
 
 
-def _check_droplets(name: str, dataset: dict) -> None:
+def _check_droplets(name: str, dataset: Settings) -> None:
     """Refuse dsb without empty droplets, and empty droplets without dsb."""
     from_droplets = dataset.get("protein_transform") == "dsb_from_droplets"
     if from_droplets and not dataset.get("empty_droplets"):

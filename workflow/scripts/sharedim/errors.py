@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
+from itertools import islice
 
 NAMED_AT_MOST = 5
 
@@ -16,10 +17,10 @@ class StorageError(OSError):
     """A file that could not be written; the message says which, why, and what to do."""
 
 
-def some_of(names: Sequence[str]) -> str:
+def some_of(names: Collection[str]) -> str:
     """List a few names for a message and count the rest."""
     more = len(names) - NAMED_AT_MOST
-    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more:,} more" if more > 0 else "")
+    return ", ".join(islice(names, NAMED_AT_MOST)) + (f" and {more:,} more" if more > 0 else "")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

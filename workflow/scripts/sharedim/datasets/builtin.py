@@ -84,13 +84,14 @@ def _from_package(path: Path, directory: Path) -> Path:
                 f"{path}: one R data file under data/ is expected in the package, found {names}"
             )
         [member] = members
-        if not member.isreg():
+        content = package.extractfile(member) if member.isreg() else None
+        if content is None:
             raise InputError(
                 f"{path}: {member.name} is expected to be a regular file, and is a link, folder or device"
             )
         # The content alone, under a name of our own, so that no path of the package is followed. The
         # filters of tarfile would do, but came with Python 3.11.4.
         target = directory / f"cells{Path(member.name).suffix}"
-        with package.extractfile(member) as packed, target.open("wb") as unpacked:
+        with content as packed, target.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked, 2**20)
         return target

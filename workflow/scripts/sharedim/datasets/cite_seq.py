@@ -6,6 +6,7 @@ import mudata
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from numpy.typing import NDArray
 from scipy import sparse
 
 # Curved maps of simulated features: how many couplings, how large and how steep each is.
@@ -93,7 +94,7 @@ def simulate_features(
     features: tuple[int, int] = (60, 24),
     private_dimensions: tuple[int, int] = (5, 2),
     seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Simulate the features of two modalities as noisy images of latent coordinates.
 
     Each modality has the shared coordinates and its own private ones, all standard normal. They
@@ -135,7 +136,7 @@ def simulate_features(
     return modalities[0], modalities[1]
 
 
-def _bent(rng: np.random.Generator, latents: np.ndarray) -> np.ndarray:
+def _bent(rng: np.random.Generator, latents: NDArray[np.float64]) -> NDArray[np.float64]:
     """Pass coordinates through smooth, strongly nonlinear maps that can be inverted.
 
     After a random rotation, a nonlinear function of the first half of the coordinates is added to
@@ -154,7 +155,7 @@ def _bent(rng: np.random.Generator, latents: np.ndarray) -> np.ndarray:
 
 def _shared_latents(
     rng: np.random.Generator, cells: int, dimensions: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float64], NDArray[np.str_], NDArray[np.str_]]:
     """Draw shared coordinates around the centres of 4 types with 3 subtypes each."""
     lineages, subtypes = 4, 3
     lineage_centres = rng.normal(scale=0.8, size=(lineages, dimensions))
@@ -173,13 +174,17 @@ def _shared_latents(
     return latents, coarse, fine
 
 
-def _negative_binomial(rng: np.random.Generator, mean: np.ndarray, dispersion: float) -> np.ndarray:
+def _negative_binomial(
+    rng: np.random.Generator, mean: NDArray[np.float64], dispersion: float
+) -> NDArray[np.int32]:
     """Draw counts with variance ``mean + dispersion * mean**2``, as a gamma-Poisson mixture."""
     rate = rng.gamma(shape=1 / dispersion, scale=dispersion * mean)
     return rng.poisson(rate).astype(np.int32)
 
 
-def _rna_counts(rng: np.random.Generator, latents: np.ndarray, genes: int) -> np.ndarray:
+def _rna_counts(
+    rng: np.random.Generator, latents: NDArray[np.float64], genes: int
+) -> NDArray[np.int32]:
     cells, dimensions = latents.shape
     loadings = rng.normal(scale=0.5 / np.sqrt(dimensions), size=(dimensions, genes))
     log_expression = rng.normal(scale=1.2, size=genes) + latents @ loadings
@@ -189,7 +194,9 @@ def _rna_counts(rng: np.random.Generator, latents: np.ndarray, genes: int) -> np
     return _negative_binomial(rng, depth * fractions, dispersion=0.2)
 
 
-def _protein_counts(rng: np.random.Generator, latents: np.ndarray, proteins: int) -> np.ndarray:
+def _protein_counts(
+    rng: np.random.Generator, latents: NDArray[np.float64], proteins: int
+) -> NDArray[np.int32]:
     cells, dimensions = latents.shape
     loadings = rng.normal(scale=0.9 / np.sqrt(dimensions), size=(dimensions, proteins))
     foreground = np.exp(rng.normal(loc=4.5, scale=0.7, size=proteins) + latents @ loadings)

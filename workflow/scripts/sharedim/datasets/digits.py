@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 # The largest grey value.
 WHITE = 16.0
 
 
-def digit_halves() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def digit_halves() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
     """Return the left and the right half of each image.
 
     Returns
@@ -23,7 +24,7 @@ def digit_halves() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return left.reshape(len(digits), -1), right.reshape(len(digits), -1), digits.astype(str)
 
 
-def digit_labels() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def digit_labels() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
     """Return each image and its label, as a classifier would have it.
 
     Returns
@@ -38,7 +39,7 @@ def digit_labels() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return images.reshape(len(digits), -1), np.eye(10)[digits], digits.astype(str)
 
 
-def _images() -> tuple[np.ndarray, np.ndarray]:
+def _images() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return images of 8 x 8 grey values from 0 to 1, and the digit of each."""
     found = load_digits()
     return found.images / WHITE, found.target

@@ -7,6 +7,7 @@ small size. One drifter a pair starts at the same place in a flow of its own.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 START = np.array([0.75, 0.75])
 # Runge-Kutta steps between two recorded positions: an error below that of single precision.
@@ -24,7 +25,7 @@ def simulate_drifters(
     positions: int,
     speed: float,
     seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Simulate trajectories of drifters and the flows that carry them.
 
     The stream function on the periodic unit square is a sum over Fourier modes,
@@ -69,13 +70,13 @@ def simulate_drifters(
 
 
 def trajectories(
-    amplitudes: np.ndarray,
-    waves: np.ndarray,
-    frequencies: np.ndarray,
+    amplitudes: NDArray[np.float64],
+    waves: NDArray[np.int64],
+    frequencies: NDArray[np.float64],
     *,
     positions: int,
     steps_a_position: int = STEPS_A_POSITION,
-) -> np.ndarray:
+) -> NDArray[np.float64]:
     """Follow drifters for one unit of time by the classical Runge-Kutta method of fourth order.
 
     Parameters
@@ -97,7 +98,7 @@ def trajectories(
     """
     step = 1 / (positions * steps_a_position)
 
-    def at(place: np.ndarray, time: float) -> np.ndarray:
+    def at(place: NDArray[np.float64], time: float) -> NDArray[np.float64]:
         return velocity(place, time, amplitudes, waves, frequencies)
 
     place = np.tile(START, (len(amplitudes), 1))
@@ -115,12 +116,12 @@ def trajectories(
 
 
 def velocity(
-    place: np.ndarray,
+    place: NDArray[np.float64],
     time: float,
-    amplitudes: np.ndarray,
-    waves: np.ndarray,
-    frequencies: np.ndarray,
-) -> np.ndarray:
+    amplitudes: NDArray[np.float64],
+    waves: NDArray[np.int64],
+    frequencies: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """Return the skew gradient of the stream function, ``(d psi / d y, -d psi / d x)``.
 
     Parameters
@@ -143,25 +144,30 @@ def velocity(
 
 
 def stream_function(
-    place: np.ndarray,
+    place: NDArray[np.float64],
     time: float,
-    amplitudes: np.ndarray,
-    waves: np.ndarray,
-    frequencies: np.ndarray,
-) -> np.ndarray:
+    amplitudes: NDArray[np.float64],
+    waves: NDArray[np.int64],
+    frequencies: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """Return the stream function at one place in each flow, shape (n,); arguments as `velocity`."""
     real, imaginary = np.split(amplitudes, 2, axis=1)
     phase = _phase(place, time, waves, frequencies)
-    return (real * np.cos(phase) - imaginary * np.sin(phase)).sum(axis=1)
+    values: NDArray[np.float64] = (real * np.cos(phase) - imaginary * np.sin(phase)).sum(axis=1)
+    return values
 
 
 def _phase(
-    place: np.ndarray, time: float, waves: np.ndarray, frequencies: np.ndarray
-) -> np.ndarray:
-    return 2 * np.pi * place @ waves.T + frequencies * time
+    place: NDArray[np.float64],
+    time: float,
+    waves: NDArray[np.int64],
+    frequencies: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    phase: NDArray[np.float64] = 2 * np.pi * place @ waves.T + frequencies * time
+    return phase
 
 
-def wave_vectors(modes: int) -> np.ndarray:
+def wave_vectors(modes: int) -> NDArray[np.int64]:
     """Return the shortest wave vectors, one of each pair m and -m, shape (modes, 2)."""
     # Half a square of this size holds more than as many.
     reach = int(np.ceil(np.sqrt(modes)))
@@ -175,12 +181,14 @@ def wave_vectors(modes: int) -> np.ndarray:
     return np.array(half[:modes])
 
 
-def standard_deviations(waves: np.ndarray, speed: float) -> np.ndarray:
+def standard_deviations(waves: NDArray[np.int64], speed: float) -> NDArray[np.float64]:
     """Return the standard deviation of both parts of each psi_k that make the speed what it is."""
-    return speed / np.sqrt(len(waves)) / (2 * np.pi * np.linalg.norm(waves, axis=1))
+    lengths: NDArray[np.float64] = np.linalg.norm(waves, axis=1)
+    deviations: NDArray[np.float64] = speed / np.sqrt(len(waves)) / (2 * np.pi * lengths)
+    return deviations
 
 
-def _frequencies(rng: np.random.Generator, modes: int) -> np.ndarray:
+def _frequencies(rng: np.random.Generator, modes: int) -> NDArray[np.float64]:
     """Draw angular frequencies, one from each of as many equal intervals.
 
     So none is like another, and every mode leaves a trace of its own in a trajectory.

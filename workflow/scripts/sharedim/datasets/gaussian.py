@@ -6,6 +6,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 # Covariances of each side have eigenvalues between these: far from white, far from singular.
@@ -25,22 +26,23 @@ class Covariances(NamedTuple):
         Cuv.
     """
 
-    first: np.ndarray
-    second: np.ndarray
-    cross: np.ndarray
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    cross: NDArray[np.float64]
 
     @property
-    def joint(self) -> np.ndarray:
+    def joint(self) -> NDArray[np.float64]:
         """Covariance of (u, v) together, shape (dx + dy, dx + dy)."""
         return np.block([[self.first, self.cross], [self.cross.T, self.second]])
 
     @property
-    def canonical_correlations(self) -> np.ndarray:
+    def canonical_correlations(self) -> NDArray[np.float64]:
         """Singular values of Cuu^-1/2 Cuv Cvv^-1/2, shape (min(dx, dy),), largest first."""
         # Cholesky factors whiten as well as symmetric roots: the two differ by a rotation.
         half = np.linalg.solve(np.linalg.cholesky(self.first), self.cross)
         whitened = np.linalg.solve(np.linalg.cholesky(self.second), half.T)
-        return np.linalg.svd(whitened, compute_uv=False)
+        correlations: NDArray[np.float64] = np.linalg.svd(whitened, compute_uv=False)
+        return correlations
 
     def with_noise(self, noise: tuple[float, float]) -> Covariances:
         """Add the variance of independent noise, given its standard deviation on each side."""
@@ -87,6 +89,8 @@ def gaussian_covariances(
     # Apart from the draws of the pairs, so that the population does not depend on their number.
     rng = np.random.default_rng([seed, dx, dy])
     first, second = _mixing(rng, dx), _mixing(rng, dy)
+    if correlations is None:
+        raise ValueError("neither correlations nor covariance is given; needed is one of them")
     shared = len(correlations)
     cross = first[:, :shared] * np.asarray(correlations) @ second[:, :shared].T
     return Covariances(first @ first.T, second @ second.T, cross).with_noise(noise)
@@ -94,7 +98,7 @@ def gaussian_covariances(
 
 def simulate_gaussian(
     covariances: Covariances, *, pairs: int, balanced: bool = False, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw centred Gaussian pairs.
 
     Parameters
@@ -161,7 +165,7 @@ def simulate_process(
     smoothness: float,
     modes: int,
     seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw a Gaussian process seen at a few points, and its first coefficients.
 
     The process of arXiv 2505.24134, Section 6.1: on the interval from 0 to 1,
@@ -194,15 +198,17 @@ def simulate_process(
 
 def _basis(
     points: int, inverse_length: float, smoothness: float, modes: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the basis functions at the points, shape (points, modes), and their variances."""
     numbers = np.arange(1, modes + 1)
     basis = np.cos(np.pi * np.outer(np.linspace(0, 1, points), numbers))
-    return basis, (np.pi**2 * numbers**2 + inverse_length**2) ** -smoothness
+    variances = (np.pi**2 * numbers**2 + inverse_length**2) ** -smoothness
+    return basis, np.asarray(variances, dtype=np.float64)
 
 
-def _mixing(rng: np.random.Generator, dimensions: int) -> np.ndarray:
+def _mixing(rng: np.random.Generator, dimensions: int) -> NDArray[np.float64]:
     """Draw a square map F with the eigenvalues of F F^T between the least and the most variance."""
     before, after = (np.linalg.qr(rng.normal(size=(dimensions, dimensions)))[0] for _ in range(2))
     variances = np.geomspace(LEAST_VARIANCE, MOST_VARIANCE, dimensions)
-    return after * np.sqrt(variances) @ before
+    mixing: NDArray[np.float64] = after * np.sqrt(variances) @ before
+    return mixing

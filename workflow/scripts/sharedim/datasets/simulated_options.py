@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sharedim.errors import InputError, did_you_mean
 
 # Every kind knows these; noise is the standard deviation of what is added to each side.
-OF_EVERY_KIND = {"noise": [0, 0], "seed": 0}
-SHARED_COORDINATES = {"pairs": 14_000, "shared_dimensions": 2, "features": [20, 20]}
-DEFAULTS: dict[str, dict] = {
+OF_EVERY_KIND: dict[str, object] = {"noise": [0, 0], "seed": 0}
+SHARED_COORDINATES: dict[str, object] = {
+    "pairs": 14_000,
+    "shared_dimensions": 2,
+    "features": [20, 20],
+}
+DEFAULTS: dict[str, dict[str, object]] = {
     "linear": SHARED_COORDINATES,
     "nonlinear": SHARED_COORDINATES,
     "gaussian": {
@@ -40,7 +46,7 @@ DEFAULTS: dict[str, dict] = {
 }
 
 
-def completed(where: str, given: dict) -> dict:
+def completed(where: str, given: dict[str, object]) -> dict[str, object]:
     """Refuse what does not go together and add the defaults of the kind.
 
     Parameters
@@ -61,7 +67,7 @@ def completed(where: str, given: dict) -> dict:
     InputError
         If an option is not one of this kind, or options contradict each other.
     """
-    kind = given["kind"]
+    kind = str(given["kind"])
     known = OF_EVERY_KIND | DEFAULTS[kind]
     for key in given:
         if key != "kind" and key not in known:
@@ -70,7 +76,8 @@ def completed(where: str, given: dict) -> dict:
                 where,
                 f"{key} is not for kind {kind}; {hint}its keys are {', '.join(sorted(known))}",
             )
-    options = known | given
+    # Of the types that the schema asks for, which differ by key.
+    options: dict[str, Any] = known | given
     if kind in ("linear", "nonlinear"):
         _check_shared(where, options)
     elif kind == "gaussian":
@@ -94,7 +101,7 @@ def completed(where: str, given: dict) -> dict:
     return options
 
 
-def _check_shared(where: str, options: dict) -> None:
+def _check_shared(where: str, options: dict[str, Any]) -> None:
     if options["shared_dimensions"] > min(options["features"]):
         raise _refused(
             where,
@@ -103,7 +110,7 @@ def _check_shared(where: str, options: dict) -> None:
         )
 
 
-def _check_covariance(where: str, options: dict) -> None:
+def _check_covariance(where: str, options: dict[str, Any]) -> None:
     size = sum(options["features"])
     rows = options["covariance"]
     if len(rows) != size or any(len(row) != size for row in rows):

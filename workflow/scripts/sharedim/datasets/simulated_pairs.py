@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharedim.datasets.digits import digit_halves, digit_labels
 from sharedim.datasets.drifters import simulate_drifters
@@ -35,13 +37,13 @@ class FeaturePairs:
         What each pair is, by the name of the column.
     """
 
-    first: np.ndarray
-    second: np.ndarray
+    first: NDArray[np.float32]
+    second: NDArray[np.float32]
     shared_dimensions: int | None
-    labels: dict[str, np.ndarray] = field(default_factory=dict)
+    labels: dict[str, NDArray[np.str_]] = field(default_factory=dict)
 
 
-def simulate_pairs(options: dict) -> FeaturePairs:
+def simulate_pairs(options: dict[str, object]) -> FeaturePairs:
     """Simulate pairs of a kind.
 
     Parameters
@@ -53,15 +55,18 @@ def simulate_pairs(options: dict) -> FeaturePairs:
     -------
     FeaturePairs
     """
-    sizes = {key: value for key, value in options.items() if key not in ("kind", "noise")}
-    labels, noise = {}, options["noise"]
-    match options["kind"]:
+    # Of the types that each simulation asks for.
+    given: dict[str, Any] = options
+    sizes = {key: value for key, value in given.items() if key not in ("kind", "noise")}
+    shared: int | None
+    labels, noise = {}, given["noise"]
+    match given["kind"]:
         case "linear" | "nonlinear" as kind:
             first, second = simulate_coordinates(rectified=kind == "nonlinear", **sizes)
-            shared = options["shared_dimensions"]
+            shared = given["shared_dimensions"]
         case "gaussian":
             population = {key: sizes[key] for key in ("features", "correlations", "covariance")}
-            covariances = gaussian_covariances(**population, noise=noise, seed=options["seed"])
+            covariances = gaussian_covariances(**population, noise=noise, seed=given["seed"])
             drawing = {key: sizes[key] for key in ("pairs", "balanced", "seed")}
             first, second = simulate_gaussian(covariances, **drawing)
             # The noise is in the covariances already, for balanced points to be normal as a whole.
@@ -79,7 +84,7 @@ def simulate_pairs(options: dict) -> FeaturePairs:
             first, second, digits = digit_halves() if kind == "digit_halves" else digit_labels()
             labels, shared = {"label": digits}, None
     # A stream of its own, so that the same pairs can be had with more noise and with less.
-    rng = np.random.default_rng([options["seed"], 1])
+    rng = np.random.default_rng([given["seed"], 1])
     first, second = (
         (side + sd * rng.normal(size=side.shape)).astype(np.float32)
         for side, sd in zip((first, second), noise, strict=True)
@@ -89,7 +94,7 @@ def simulate_pairs(options: dict) -> FeaturePairs:
 
 def simulate_coordinates(
     *, pairs: int, shared_dimensions: int, features: tuple[int, int], rectified: bool, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw normal features of which some are the same on both sides.
 
     The synthetic data of arXiv 2505.12473: the second side y is standard normal, the first k columns
@@ -134,7 +139,7 @@ def simulate_coordinates(
     return first, second
 
 
-def write_pairs(path: str | Path, pairs: FeaturePairs, options: dict) -> None:
+def write_pairs(path: str | Path, pairs: FeaturePairs, options: dict[str, object]) -> None:
     """Write pairs as an .npz file, atomically.
 
     It holds the arrays ``first`` and ``second``, one array for each column of labels and, where the
@@ -149,7 +154,8 @@ def write_pairs(path: str | Path, pairs: FeaturePairs, options: dict) -> None:
     options : dict
         That they were simulated with.
     """
-    arrays = {"first": pairs.first, "second": pairs.second, **pairs.labels}
+    # Any, since NumPy's own options are names among those of arrays.
+    arrays: dict[str, Any] = {"first": pairs.first, "second": pairs.second, **pairs.labels}
     if pairs.shared_dimensions is not None:
         truth = {**options, "shared_dimensions": pairs.shared_dimensions}
         arrays["truth"] = np.array(json.dumps(truth))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from numpy.typing import NDArray
 
 from sharedim.errors import InputError, some_of
 from sharedim.io.modalities import (
@@ -173,7 +174,7 @@ def _raw_proteins(file: CellFile) -> AnnData:
     return read_matrix(protein, protein.obs.index, PROTEIN, file.where, None, counts=True)
 
 
-def _dsb(cells: AnnData, empty: AnnData, controls: list[str], denoise: bool) -> np.ndarray:
+def _dsb(cells: AnnData, empty: AnnData, controls: list[str], denoise: bool) -> NDArray[np.float64]:
     if denoise:
         logger.info("denoising %d cells against %d empty droplets", cells.n_obs, empty.n_obs)
     values = AnnData(cells.X.toarray().astype(np.float64), var=pd.DataFrame(index=cells.var_names))
@@ -188,4 +189,5 @@ def _dsb(cells: AnnData, empty: AnnData, controls: list[str], denoise: bool) -> 
             isotype_controls=controls or None,
             random_state=0,
         )
-    return values.X
+    denoised_counts: NDArray[np.float64] = values.X
+    return denoised_counts

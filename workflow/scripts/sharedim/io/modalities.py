@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 from mudata import MuData
+from numpy.typing import NDArray
 from scipy import sparse
 
 from sharedim.errors import InputError
 from sharedim.io import validation
 from sharedim.io.obs import fold
 
-Matrix = np.ndarray | sparse.spmatrix
+Matrix: TypeAlias = NDArray[np.number] | sparse.spmatrix
 RNA, PROTEIN = "rna", "prot"
 # What a file holds: counts of cells, or features that were computed elsewhere.
 CELLS, FEATURES = "cells", "features"
@@ -52,10 +54,10 @@ class Modality:
     obs: pd.DataFrame
     features: pd.Index
     layers: dict[str, Callable[[], Matrix]]
-    types: np.ndarray | None = None
+    types: NDArray[np.object_] | None = None
     var: pd.DataFrame | None = None
 
-    def only(self, wanted: np.ndarray) -> Modality:
+    def only(self, wanted: NDArray[np.int64]) -> Modality:
         """Return the modality with some of its features, given by their numbers."""
         layers = {name: _columns_of(read, wanted) for name, read in self.layers.items()}
         types = None if self.types is None else self.types[wanted]
@@ -63,7 +65,7 @@ class Modality:
         return Modality(self.obs, self.features[wanted], layers, types, var)
 
 
-def _columns_of(read: Callable[[], Matrix], wanted: np.ndarray) -> Callable[[], Matrix]:
+def _columns_of(read: Callable[[], Matrix], wanted: NDArray[np.int64]) -> Callable[[], Matrix]:
     return lambda: read()[:, wanted]
 
 
@@ -112,8 +114,12 @@ def _layers_of(data: AnnData) -> dict[str, Callable[[], Matrix]]:
 
 def by_feature_type(where: str, whole: Modality, *, unpaired: str = "") -> CellFile:
     """Divide one matrix into modalities by the type of each feature."""
+    if whole.types is None:
+        raise ValueError(f"{where}: types is None; the type of each feature is needed")
     # Read once for all modalities.
-    layers = {name: functools.cache(read) for name, read in whole.layers.items()}
+    layers: dict[str, Callable[[], Matrix]] = {
+        name: functools.cache(read) for name, read in whole.layers.items()
+    }
     cached = Modality(whole.obs[[]], whole.features, layers, var=whole.var)
     modalities = {
         kind: cached.only(np.flatnonzero(whole.types == kind))
@@ -259,7 +265,7 @@ def cell_columns(tables: Iterable[pd.DataFrame], cells: pd.Index) -> pd.DataFram
         One row per cell.
     """
     columns: dict[str, pd.Series] = {}
-    listing: dict[str, np.ndarray] = {}
+    listing: dict[str, NDArray[np.bool_]] = {}
     for table in tables:
         listed_here = cells.isin(table.index)
         for name in table.columns:
@@ -322,7 +328,7 @@ def read_matrix(
     preferred = (counts_layer, "counts", "X") if counts else ("dsb", "X")
     layer = next((name for name in preferred if name in modality.layers), None)
     matrix = None if layer is None else modality.layers[layer]()
-    if matrix is None:
+    if layer is None or matrix is None:
         raise InputError(f"{where}: the {what} modality has no matrix X; raw counts are needed")
     shape = len(modality.obs), len(modality.features)
     if matrix.shape != shape:
@@ -352,5 +358,5 @@ def read_matrix(
     return data
 
 
-def _dense(matrix: Matrix) -> np.ndarray:
-    return matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)
+def _dense(matrix: Matrix) -> NDArray[np.number]:
+    return matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)

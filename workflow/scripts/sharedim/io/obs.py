@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 
 import pandas as pd
 
@@ -48,7 +49,7 @@ TABLE_COLUMNS = ("cell", "batch", "held_out")
 NO_BATCH = "not named"
 
 
-def fold(name: str) -> str:
+def fold(name: object) -> str:
     """Fold a name to lower-case letters and digits, so that cell_type equals CellType."""
     return re.sub(r"[^a-z0-9]", "", str(name).lower())
 
@@ -82,6 +83,7 @@ def find_labels(
     InputError
         If a named column is absent or holds fewer than two types.
     """
+    candidates: list[Hashable]
     if named is None:
         candidates = [name for name in columns if fold(name) in usual]
     else:
@@ -93,7 +95,7 @@ def find_labels(
                 "for itself; copy it under another name"
             )
 
-    levels: dict[str, pd.Series] = {}
+    levels: dict[Hashable, pd.Series] = {}
     for name in candidates:
         label = _known(columns[name])
         types = label.nunique()
@@ -130,22 +132,25 @@ def _batches(column: pd.Series) -> pd.Series:
 
 def _known(column: pd.Series) -> pd.Series:
     """Return labels as text, missing where a label says that the type is not known."""
-    text = column.astype(object).where(column.notna(), None)
+    text = column.astype(object).where(column.notna(), None)  # type: ignore[call-overload] # pandas-stubs know no None here
     folded = text.map(lambda label: label if label is None else str(label).strip())
-    return folded.map(lambda label: None if str(label).lower() in UNKNOWN_LABELS else label)
+    known: pd.Series = folded.map(
+        lambda label: None if str(label).lower() in UNKNOWN_LABELS else label
+    )
+    return known
 
 
 def _same_partition(first: pd.Series, second: pd.Series) -> bool:
     return bool((pd.factorize(first)[0] == pd.factorize(second)[0]).all())
 
 
-def _column_named(columns: pd.DataFrame, named: str, what: str, where: str) -> str:
+def _column_named(columns: pd.DataFrame, named: str, what: str, where: str) -> Hashable:
     """Return the column of a name, or the only one whose name is the same but for its spelling."""
     if named in columns:
         return named
     alike = [name for name in columns if fold(name) == fold(named)]
     if len(alike) != 1:
         raise InputError(
-            f"{where}: no {what} column named '{named}'; found {', '.join(columns) or 'none'}"
+            f"{where}: no {what} column named '{named}'; found {', '.join(map(str, columns)) or 'none'}"
         )
     return alike[0]

@@ -10,6 +10,7 @@ import mudata
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from numpy.typing import NDArray
 
 from sharedim.errors import InputError
 from sharedim.io import validation
@@ -72,7 +73,7 @@ class PairedCells:
     n_rna: int
     n_prot: int
     notes: list[str]
-    truth: dict | None
+    truth: dict[str, object] | None
     kind: str = CELLS
     words: dict[str, str] = field(default_factory=lambda: dict(IN_WORDS))
 
@@ -188,6 +189,9 @@ def read_paired_cells(
             pairs.rna, pairs.prot, isotype_controls, pairs.where, counts=counted
         )
     kept = usable.cells
+    truth = _truth_of(pairs.simulation)
+    if pairs.kind == FEATURES:
+        truth = pairs.simulation if isinstance(pairs.simulation, dict) else None
     return PairedCells(
         where=pairs.where,
         rna=pairs.rna if kept.all() else pairs.rna[kept].copy(),
@@ -198,13 +202,13 @@ def read_paired_cells(
         n_rna=pairs.n_rna,
         n_prot=pairs.n_prot,
         notes=[*pairs.notes, *usable.notes],
-        truth=pairs.simulation if pairs.kind == FEATURES else _truth_of(pairs.simulation),
+        truth=truth,
         kind=pairs.kind,
         words=pairs.words,
     )
 
 
-def _only(data: AnnData, cells: np.ndarray, features: np.ndarray) -> AnnData:
+def _only(data: AnnData, cells: NDArray[np.bool_], features: NDArray[np.bool_]) -> AnnData:
     """Return some cells and features, given by truth values; the data themselves where all are kept."""
     return data if cells.all() and features.all() else data[cells][:, features].copy()
 
@@ -287,7 +291,7 @@ def as_mudata(pairs: Pairs) -> mudata.MuData:
     return data
 
 
-def cell_table(cells: PairedCells, test_cells: np.ndarray) -> pd.DataFrame:
+def cell_table(cells: PairedCells, test_cells: NDArray[np.int64]) -> pd.DataFrame:
     """Return one row per cell in the order of the features: name, batch, test cell, and labels.
 
     ``held_out`` is 1 for the test cells that are the same for every seed.
@@ -320,7 +324,7 @@ def _names_of_both(
     return names
 
 
-def _truth_of(truth: object) -> dict | None:
+def _truth_of(truth: object) -> dict[str, object] | None:
     """Return the truth of a simulation of this workflow; any other "simulation" is none."""
     if not isinstance(truth, Mapping) or "shared_dimensions" not in truth:
         return None

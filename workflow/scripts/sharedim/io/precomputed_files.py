@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sharedim.errors import InputError, some_of
 from sharedim.io.modalities import FEATURES, CellFile, Modality
@@ -36,7 +37,7 @@ class _Matrix:
     """One matrix as read: its word, values, names of its columns and rows, and what is about its rows."""
 
     word: str
-    values: np.ndarray
+    values: NDArray[np.floating]
     features: pd.Index
     names: pd.Index | None = None
     columns: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -136,7 +137,9 @@ def _open_npz(path: Path) -> CellFile:
     for name, array in arrays.items():
         if array.ndim != 1 or len(array) != rows or array.dtype.kind not in NUMERIC + TEXT:
             continue
-        values = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+        values = array
+        if array.dtype.kind == "S":
+            values = np.char.decode(array.astype(np.bytes_, copy=False), "utf-8")
         if name in NAMING_ARRAYS and array.dtype.kind in TEXT:
             names = pd.Index(values)
         else:
@@ -148,7 +151,7 @@ def _open_npz(path: Path) -> CellFile:
     return CellFile(str(path), modalities, obs, _truth_of(arrays.get("truth")), kind=FEATURES)
 
 
-def _arrays_of(path: Path) -> dict[str, np.ndarray]:
+def _arrays_of(path: Path) -> dict[str, NDArray[np.generic]]:
     """Read every array of a .npz file; NumPy runs nothing that is in it unless it is told to."""
     arrays = {}
     try:
@@ -174,7 +177,7 @@ def _unreadable(path: Path, name: str, error: ValueError) -> InputError:
     return InputError(f"{path}: the array {name} is damaged ({error}); write the file again")
 
 
-def _matrices_among(arrays: dict[str, np.ndarray], path: Path) -> tuple[str, ...]:
+def _matrices_among(arrays: dict[str, NDArray[np.generic]], path: Path) -> tuple[str, ...]:
     """Return the names of the two matrices, or of the only one."""
     if set(PAIR_NAMES) <= set(arrays):
         return PAIR_NAMES
@@ -190,11 +193,11 @@ def _matrices_among(arrays: dict[str, np.ndarray], path: Path) -> tuple[str, ...
     )
 
 
-def _shape(array: np.ndarray) -> str:
+def _shape(array: NDArray[np.generic]) -> str:
     return f"({' x '.join(map(str, array.shape))})" if array.ndim else "(one value)"
 
 
-def _as_matrix(path: Path, word: str, array: np.ndarray) -> _Matrix:
+def _as_matrix(path: Path, word: str, array: NDArray[np.generic]) -> _Matrix:
     if array.ndim != 2 or array.dtype.kind not in NUMERIC or not array.shape[1]:
         raise InputError(
             f"{path}: the array {word} {_shape(array)} of {array.dtype.name} is no matrix of features; "
@@ -204,7 +207,7 @@ def _as_matrix(path: Path, word: str, array: np.ndarray) -> _Matrix:
     return _Matrix(word, _floats(array), features)
 
 
-def _floats(values: np.ndarray) -> np.ndarray:
+def _floats(values: NDArray[np.generic]) -> NDArray[np.floating]:
     """Return numbers in single precision where they were in that or less, else in double."""
     single = values.dtype.kind == "f" and values.dtype.itemsize <= 4
     return np.ascontiguousarray(values, dtype=np.float32 if single else np.float64)
@@ -242,7 +245,7 @@ def _read_parquet(path: Path) -> _Matrix:
     ]
     if not numeric:
         raise InputError(
-            f"{path}: no column of numbers (found {some_of(list(table)) or 'none'}); every feature "
+            f"{path}: no column of numbers (found {some_of(list(table.columns)) or 'none'}); every feature "
             "needs a numeric column of its own"
         )
     values = table[numeric].to_numpy(dtype=None, na_value=np.nan)
@@ -296,7 +299,7 @@ def _require_equal_rows(where: str, matrices: dict[str, _Matrix]) -> None:
         )
 
 
-def _truth_of(array: np.ndarray | None) -> dict | None:
+def _truth_of(array: NDArray[np.generic] | None) -> dict[str, object] | None:
     """Return what a simulation knows: the shared dimensions, and how it was made; else no truth of ours."""
     if array is None or array.ndim or array.dtype.kind != "U":
         return None

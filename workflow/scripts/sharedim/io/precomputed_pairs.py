@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from numpy.typing import NDArray
 
 from sharedim.errors import InputError, some_of
 from sharedim.io.modalities import (
@@ -153,9 +154,9 @@ def read_features(file: CellFile, name: str, rows: pd.Index | None = None) -> An
     layer = next((layer for layer in ("X", *modality.layers) if layer in modality.layers), None)
     if layer is None:
         raise InputError(f"{file.where}: {name} has no matrix X; features are needed")
-    values = modality.layers[layer]()
-    values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
-    finite = np.isfinite(values).all(axis=1)
+    read = modality.layers[layer]()
+    values: NDArray[np.number] = read.toarray() if hasattr(read, "toarray") else np.asarray(read)
+    finite: NDArray[np.bool_] = np.isfinite(values).all(axis=1)
     if not finite.all():
         raise InputError(
             f"{file.where}: {name} holds NaN or infinite values in {(~finite).sum():,} of "

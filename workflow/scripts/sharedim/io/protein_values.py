@@ -24,4 +24,5 @@ def muon_proteins() -> ModuleType:
         # It reads the versions of others in a way that is going out of use.
         warnings.simplefilter("ignore", FutureWarning)
         from muon import prot
-    return prot
+    proteins: ModuleType = prot
+    return proteins

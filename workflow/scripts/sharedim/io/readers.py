@@ -197,7 +197,7 @@ def _layers(path: Path, group: str) -> dict[str, Callable[[], Matrix]]:
 def _same_features(group: h5py.Group) -> bool:
     """Tell whether ``raw`` of an AnnData has the features of its matrix."""
     names = [read_elem(group[place]).index for place in ("var", "raw/var")]
-    return names[0].equals(names[1])
+    return bool(names[0].equals(names[1]))
 
 
 def _modality(path: Path, group: str) -> Modality:

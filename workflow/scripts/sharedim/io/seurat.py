@@ -7,23 +7,28 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 from anndata.utils import make_index_unique
+from numpy.typing import NDArray
 from rdata.parser import CharFlags, RData, RObject, RObjectType, parse_data
 from rdata.parser._parser import Parser
 from scipy import sparse
 
 from sharedim.errors import InputError
 
-DECOMPRESSORS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+DECOMPRESSORS: dict[bytes, Callable[[io.BufferedReader[Any]], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
 BYTE_ORDERS = {b"X\n": ">", b"B\n": "<"}
 CHUNK_BYTES = 1 << 20
 # Together several times the size of the counts; what holds layers is refused anyway.
@@ -101,7 +106,10 @@ def read_seurat(path: str | Path) -> SeuratCells:
     """
     path = Path(path)
     with _refusing(path):
-        with path.open("rb", buffering=CHUNK_BYTES) as file, _decompressed(file) as stream:
+        with (
+            io.BufferedReader(path.open("rb", buffering=0), CHUNK_BYTES) as file,
+            _decompressed(file) as stream,
+        ):
             parsed = _parse(stream, path)
         encoding = parsed.extra.encoding or "utf-8"
         seurat = _find_seurat(parsed.object, encoding, path)
@@ -126,7 +134,7 @@ class _SlotParser(Parser):
         self._forgetting = False
 
     def parse_int(self) -> int:
-        order = "big" if self._byte_order == ">" else "little"
+        order: Literal["big", "little"] = "big" if self._byte_order == ">" else "little"
         return int.from_bytes(self.parse_string(4), order, signed=True)
 
     def parse_string(self, length: int) -> bytes:
@@ -135,14 +143,14 @@ class _SlotParser(Parser):
             raise EOFError
         return content
 
-    def _parse_array_values(self, dtype: Any, length: int) -> np.ndarray:
+    def _parse_array_values(self, dtype: Any, length: int) -> NDArray[np.generic]:
         dtype = np.dtype(dtype)
         if self._forgetting and length > LONGEST_KEPT:
             for start in range(0, length * dtype.itemsize, CHUNK_BYTES):
                 self.parse_string(min(CHUNK_BYTES, length * dtype.itemsize - start))
             return np.empty(0, dtype)
         values = np.empty(length, dtype.newbyteorder(self._byte_order))
-        content = memoryview(values).cast("B")
+        content = values.data.cast("B")
         for start in range(0, len(content), CHUNK_BYTES):
             part = content[start : start + CHUNK_BYTES]
             if self._stream.readinto(part) < len(part):
@@ -197,7 +205,7 @@ def _refusing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _decompressed(file: io.BufferedReader) -> io.BufferedReader:
+def _decompressed(file: io.BufferedReader[Any]) -> io.BufferedReader[Any]:
     head = file.peek(max(map(len, DECOMPRESSORS)))
     for magic, decompress in DECOMPRESSORS.items():
         if head.startswith(magic):
@@ -230,14 +238,17 @@ def _symbol(parsed: RObject | None) -> str | None:
         parsed = parsed.referenced_object
     if parsed is None or parsed.info.type is not RObjectType.SYM:
         return None
-    return parsed.value.value.decode("utf-8", "replace")
+    name: str = parsed.value.value.decode("utf-8", "replace")
+    return name
 
 
 def _pairs(link: RObject | None) -> dict[str, RObject]:
     """Return the values of a pairlist by name; these are the slots of an S4 object."""
     pairs = {}
     while link is not None and link.info.type is RObjectType.LIST:
-        pairs[_symbol(link.tag)] = link.value[0]
+        # What has no name is no slot.
+        if (name := _symbol(link.tag)) is not None:
+            pairs[name] = link.value[0]
         link = link.value[1]
     return pairs
 
@@ -252,14 +263,15 @@ def _text(element: RObject, encoding: str) -> str | None:
     if element.value is None:
         return None
     latin = element.info.gp & CharFlags.LATIN1
-    return element.value.decode("latin-1" if latin else encoding, "replace")
+    text: str = element.value.decode("latin-1" if latin else encoding, "replace")
+    return text
 
 
 def _class(parsed: RObject, encoding: str) -> str:
     attributes = _pairs(parsed.attributes)
     implicit = "matrix" if "dim" in attributes else IMPLICIT_CLASSES.get(parsed.info.type)
     named = _strings(attributes.get("class"), encoding)
-    return named[0] if named else implicit or parsed.info.type.name
+    return (named[0] if named else implicit) or parsed.info.type.name
 
 
 def _find_seurat(content: RObject, encoding: str, path: Path) -> RObject:
@@ -291,7 +303,7 @@ def _read_cells(slots: dict[str, RObject], encoding: str, path: Path) -> SeuratC
     modalities: dict[str, AnnData] = {}
     without_counts: dict[str, str] = {}
     names = _strings(_pairs(assays.attributes).get("names"), encoding)
-    for name, assay in zip(names, assays.value, strict=True):
+    for name, assay in zip(map(str, names), assays.value, strict=True):
         try:
             modalities[name] = _read_assay(assay, encoding, f"{path}: assay '{name}'")
         except _NoCountsError as error:
@@ -330,7 +342,7 @@ def _read_assay(assay: RObject, encoding: str, what: str) -> AnnData:
 
 def _read_counts(
     matrix: RObject, encoding: str, what: str
-) -> tuple[sparse.csr_matrix, list[RObject]]:
+) -> tuple[sparse.csr_matrix, list[RObject | None]]:
     """Return counts as cells x features, and the names of features and cells."""
     slots = _pairs(matrix.attributes)
     kind = _class(matrix, encoding)

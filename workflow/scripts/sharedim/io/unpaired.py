@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from numpy.typing import NDArray
 
 from sharedim.errors import InputError
 from sharedim.io import validation
@@ -61,7 +62,7 @@ class AnyCells:
     where: str
     rna: AnnData | None
     prot: AnnData | None
-    empty: dict[str, np.ndarray]
+    empty: dict[str, NDArray[np.bool_]]
     labels: pd.DataFrame
     batch: pd.Series | None
     notes: list[str]
@@ -160,10 +161,11 @@ def read_cells(
     )
 
 
-def without_counts(data: AnnData, features: Sequence[str] | None = None) -> np.ndarray:
+def without_counts(data: AnnData, features: Sequence[str] | None = None) -> NDArray[np.bool_]:
     """Tell which cells have no count, of some features or of all; bool, shape (cells,)."""
     counts = data.X if features is None else data[:, list(features)].X
-    return np.asarray(counts.sum(axis=1)).ravel() == 0
+    empty: NDArray[np.bool_] = np.asarray(counts.sum(axis=1)).ravel() == 0
+    return empty
 
 
 def find_kinds(

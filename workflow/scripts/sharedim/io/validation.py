@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import sparse
 
 from sharedim.errors import InputError, some_of
@@ -45,8 +46,8 @@ class Usable:
         What was left out, one sentence each.
     """
 
-    cells: np.ndarray
-    proteins: np.ndarray
+    cells: NDArray[np.bool_]
+    proteins: NDArray[np.bool_]
     notes: list[str]
 
 
@@ -87,7 +88,11 @@ def _check_number_of_cells(cells: int, where: str) -> None:
 
 
 def check_counts(
-    matrix: np.ndarray | sparse.spmatrix, what: str, where: str, layer: str, layers: list[str]
+    matrix: NDArray[np.number] | sparse.spmatrix,
+    what: str,
+    where: str,
+    layer: str,
+    layers: list[str],
 ) -> None:
     """Refuse a matrix that cannot be raw counts.
 
@@ -131,7 +136,7 @@ def check_counts(
             )
 
 
-def check_transformed(matrix: np.ndarray, where: str, layer: str) -> None:
+def check_transformed(matrix: NDArray[np.number], where: str, layer: str) -> None:
     """Refuse supposedly transformed protein values that are not finite, or that are raw counts."""
     whole = True
     for values in _parts(matrix):
@@ -145,9 +150,9 @@ def check_transformed(matrix: np.ndarray, where: str, layer: str) -> None:
         )
 
 
-def _parts(matrix: np.ndarray | sparse.spmatrix) -> Iterator[np.ndarray]:
+def _parts(matrix: NDArray[np.number] | sparse.spmatrix) -> Iterator[NDArray[np.number]]:
     """Yield the values of a matrix, or the non-zero ones of a sparse one, some at a time."""
-    values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix).ravel()
+    values = np.asarray(matrix).ravel() if isinstance(matrix, np.ndarray) else matrix.data
     for first in range(0, values.size, VALUES_AT_ONCE):
         yield values[first : first + VALUES_AT_ONCE]
 
@@ -200,7 +205,9 @@ def choose_usable(
     return Usable(cells, proteins, [*protein_notes, *cell_notes])
 
 
-def _usable_proteins(prot: AnnData, isotype_controls: str | None) -> tuple[np.ndarray, list[str]]:
+def _usable_proteins(
+    prot: AnnData, isotype_controls: str | None
+) -> tuple[NDArray[np.bool_], list[str]]:
     """Return which proteins vary and are no isotype controls, and notes on the others."""
     notes = []
     proteins = np.ones(prot.n_vars, dtype=bool)
@@ -220,7 +227,7 @@ def _usable_proteins(prot: AnnData, isotype_controls: str | None) -> tuple[np.nd
     return proteins & ~constant, notes
 
 
-def _measured_cells(depths: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
+def _measured_cells(depths: dict[str, NDArray[np.number]]) -> tuple[NDArray[np.bool_], list[str]]:
     """Return which cells have counts in every modality, by depths of each, and notes on cells."""
     notes = []
     for what, depth in depths.items():
@@ -243,8 +250,8 @@ def all_usable(rna: AnnData, prot: AnnData) -> Usable:
     return Usable(np.ones(rna.n_obs, dtype=bool), np.ones(prot.n_vars, dtype=bool), [])
 
 
-def _dense_row(row: np.ndarray | sparse.spmatrix) -> np.ndarray:
-    return np.asarray(row.todense() if sparse.issparse(row) else row).ravel()
+def _dense_row(row: NDArray[np.number] | sparse.spmatrix) -> NDArray[np.number]:
+    return np.asarray(row if isinstance(row, np.ndarray) else row.todense()).ravel()
 
 
 def _number(count: int, what: str) -> str:
@@ -320,7 +327,7 @@ def label_notes(labels: pd.DataFrame, pairs: str) -> list[str]:
 def batch_notes(batch: pd.Series | None, pairs: str) -> list[str]:
     """Say how many cells, called ``pairs``, name no batch."""
     nameless = 0 if batch is None else int((batch == NO_BATCH).sum())
-    if not nameless:
+    if batch is None or not nameless:
         return []
     return [
         f"{nameless:,} of {len(batch):,} {pairs} name no batch; together they count as one, "
@@ -335,10 +342,10 @@ def check_batches(
     *,
     smallest: int = 1,
     option: str = "batch",
-) -> None:
-    """Refuse a choice that needs batches where there are no two of them, or one is too small."""
+) -> pd.Series:
+    """Return the batches that a choice needs; refuse none, a single one, or one that is too small."""
     found = [] if batch is None else list(batch.unique())
-    if len(found) < 2:
+    if batch is None or len(found) < 2:
         has = f"only one ({found[0]})" if found else "no batch column"
         raise InputError(
             f"{where}: {wanted_by} needs at least two batches, and there is {has}; name a column "
@@ -350,3 +357,4 @@ def check_batches(
             f"{where}: {wanted_by} needs at least {smallest} cells in each batch, and "
             f"'{sizes.index[-1]}' has {sizes.min()}; leave it off, or leave these cells out"
         )
+    return batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharedim.errors import InputError
 from sharedim.io.validation import check_batches
@@ -27,7 +28,7 @@ def fixed_test_cells(
     test_batches: list[str] | None = None,
     split_seed: int = 0,
     test_pairs: int | None = None,
-) -> np.ndarray:
+) -> NDArray[np.int64]:
     """Choose the test cells of a dataset, where they do not change with the seed.
 
     Parameters
@@ -59,8 +60,10 @@ def fixed_test_cells(
         return np.empty(0, dtype=np.int64)
     n_cells, batches = cells.rna.n_obs, None
     if hold_out == "batches":
-        check_batches(cells.hold_out, "hold_out=batches", cells.where, option="hold_out_column")
-        batches = cells.hold_out.to_numpy().astype(str)
+        held_out = check_batches(
+            cells.hold_out, "hold_out=batches", cells.where, option="hold_out_column"
+        )
+        batches = held_out.to_numpy().astype(str)
     try:
         test = draw_test_cells(n_cells, split_seed, batches, test_batches, n_test=test_pairs)
     except InputError as error:
@@ -77,11 +80,11 @@ def fixed_test_cells(
 def draw_test_cells(
     n_cells: int,
     split_seed: int,
-    batches: np.ndarray | None = None,
+    batches: NDArray[np.str_] | None = None,
     test_batches: list[str] | None = None,
     *,
     n_test: int | None = None,
-) -> np.ndarray:
+) -> NDArray[np.int64]:
     """Choose the test cells of a dataset once, for every seed.
 
     Parameters

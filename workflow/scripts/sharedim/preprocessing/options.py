@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
@@ -69,10 +70,10 @@ class Features:
         predicted.
     """
 
-    components: np.ndarray
-    standard_deviations: np.ndarray
+    components: NDArray[np.float32]
+    standard_deviations: NDArray[np.floating]
     projection: Projection
-    transformed: np.ndarray | None = None
+    transformed: NDArray[np.float32] | None = None
 
     @property
     def features(self) -> list[str]:
@@ -81,8 +82,8 @@ class Features:
 
 
 def moments(
-    values: np.ndarray | sparse.csr_matrix, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    values: NDArray[np.float64] | sparse.csr_matrix, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and standard deviation of each column over some rows; 1 for one that is constant."""
     fitted = values if len(rows) == values.shape[0] else values[rows]
     if sparse.issparse(fitted):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import scanpy as sc
 from anndata import AnnData
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import mean_variance_axis
@@ -48,7 +49,7 @@ def preprocess(
     *,
     options: FeatureOptions = PAPER,
     batch: pd.Series | None = None,
-    left_out: np.ndarray | None = None,
+    left_out: NDArray[np.int64] | None = None,
     counted: bool = True,
 ) -> dict[str, Features]:
     """Return the features of both modalities as ``rna`` and ``prot``.
@@ -74,7 +75,8 @@ def preprocess(
         "prot": protein_features(prot, options=options, fitted_rows=fitted),
     }
     if options.harmony:
-        features = {name: _without_batch(found, batch) for name, found in features.items()}
+        batches = _needed(batch, "harmony")
+        features = {name: _without_batch(found, batches) for name, found in features.items()}
     return features
 
 
@@ -83,7 +85,7 @@ def rna_features(
     *,
     options: FeatureOptions = PAPER,
     batch: pd.Series | None = None,
-    fitted_rows: np.ndarray | None = None,
+    fitted_rows: NDArray[np.int64] | None = None,
 ) -> Features:
     """Log-normalise, choose variable genes, scale, and take principal components.
 
@@ -131,7 +133,7 @@ def rna_features(
 
 
 def protein_features(
-    prot: AnnData, *, options: FeatureOptions = PAPER, fitted_rows: np.ndarray | None = None
+    prot: AnnData, *, options: FeatureOptions = PAPER, fitted_rows: NDArray[np.int64] | None = None
 ) -> Features:
     """Transform protein values, scale, and take all but one of the principal components.
 
@@ -185,8 +187,8 @@ def protein_features(
 def summarise(
     features: dict[str, Features],
     options: FeatureOptions = PAPER,
-    left_out: np.ndarray | None = None,
-) -> dict:
+    left_out: NDArray[np.int64] | None = None,
+) -> dict[str, object]:
     """Return what was done, as plain values for ``preprocessing.json``."""
     steps = _in_words(features, options)
     done = {
@@ -247,10 +249,10 @@ def _in_words(features: dict[str, Features], options: FeatureOptions) -> dict[st
 def _variable_genes(
     counts: sparse.csr_matrix,
     names: pd.Index,
-    rows: np.ndarray,
+    rows: NDArray[np.int64],
     options: FeatureOptions,
     batch: pd.Series | None,
-) -> np.ndarray:
+) -> NDArray[np.int64]:
     """Return the column numbers of the most variable genes, in the order of the columns."""
     fitted = counts if len(rows) == counts.shape[0] else counts[rows]
     expressed = np.flatnonzero(np.bincount(fitted.indices, fitted.data > 0, counts.shape[1]))
@@ -262,7 +264,7 @@ def _variable_genes(
     data = AnnData(X=fitted, var=pd.DataFrame(index=names))
     data.obs["batch"] = "all"
     if options.variable_genes_by_batch:
-        data.obs["batch"] = batch.to_numpy()[rows]
+        data.obs["batch"] = _needed(batch, "variable_genes_by_batch").to_numpy()[rows]
     _refuse_too_few_varying_genes(data)
     try:
         sc.pp.highly_variable_genes(
@@ -278,6 +280,13 @@ def _variable_genes(
         # The curve of variance against mean cannot be drawn through too few cells.
         raise InputError(f"{TOO_FEW_TO_TELL}; {WITHOUT_TELLING}") from error
     return np.flatnonzero(data.var["highly_variable"].to_numpy())
+
+
+def _needed(batch: pd.Series | None, option: str) -> pd.Series:
+    """Return the batches, which an option does not go without."""
+    if batch is None:
+        raise ValueError(f"batch is None; {option} needs the batch of each cell")
+    return batch
 
 
 def _refuse_too_few_varying_genes(data: AnnData) -> None:
@@ -296,8 +305,11 @@ def _refuse_too_few_varying_genes(data: AnnData) -> None:
 
 
 def _scaled(
-    values: np.ndarray | sparse.csr_matrix, mean: np.ndarray, deviation: np.ndarray, limit: float
-) -> np.ndarray:
+    values: NDArray[np.float64] | sparse.csr_matrix,
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    limit: float,
+) -> NDArray[np.floating]:
     """Centre and scale each column, clip, and return a dense block.
 
     A sparse block becomes dense in single precision, part by part; a dense one stays in double.
@@ -305,12 +317,14 @@ def _scaled(
     block = np.empty(values.shape, dtype=np.float32 if sparse.issparse(values) else np.float64)
     for first in range(0, len(block), ROWS_AT_ONCE):
         part = values[first : first + ROWS_AT_ONCE]
-        part = part.toarray() if sparse.issparse(part) else part
+        part = part if isinstance(part, np.ndarray) else part.toarray()
         block[first : first + len(part)] = np.clip((part - mean) / deviation, -limit, limit)
     return block
 
 
-def _principal_components(block: np.ndarray, wanted: int, rows: np.ndarray, what: str) -> PCA:
+def _principal_components(
+    block: NDArray[np.floating], wanted: int, rows: NDArray[np.int64], what: str
+) -> PCA:
     components = min(wanted, block.shape[1] - 1, len(rows) - 1)
     if components < wanted:
         logger.info("%s: the data allow %d components, not %d", what, components, wanted)
@@ -319,7 +333,7 @@ def _principal_components(block: np.ndarray, wanted: int, rows: np.ndarray, what
     return pca.fit(block if len(rows) == len(block) else block[rows])
 
 
-def _rotated(pca: PCA, block: np.ndarray) -> np.ndarray:
+def _rotated(pca: PCA, block: NDArray[np.floating]) -> NDArray[np.float32]:
     parts = [
         pca.transform(block[first : first + ROWS_AT_ONCE])
         for first in range(0, len(block), ROWS_AT_ONCE)

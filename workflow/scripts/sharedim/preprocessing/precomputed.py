@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from anndata import AnnData
+from numpy.typing import NDArray
 
 from sharedim.errors import InputError
 from sharedim.io.modalities import CELLS, PROTEIN, RNA
@@ -34,7 +35,7 @@ ADDED, REPEATED = 0, 1
 
 
 def given_features(
-    first: AnnData, second: AnnData, options: FeatureOptions, fitted_rows: np.ndarray
+    first: AnnData, second: AnnData, options: FeatureOptions, fitted_rows: NDArray[np.int64]
 ) -> dict[str, Features]:
     """Scale given features, add noise where it is wanted, and keep how other rows become the same.
 
@@ -96,7 +97,7 @@ def noise_of(options: FeatureOptions) -> tuple[float, float]:
     return float(first), float(second)
 
 
-def repeated_rows(values: np.ndarray) -> np.ndarray:
+def repeated_rows(values: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return the numbers of the rows that occur more than once, the first of each among them.
 
     Parameters
@@ -122,7 +123,9 @@ def steps_of(features: Features, options: FeatureOptions, place: int) -> str:
     return text
 
 
-def _scale_of(values: np.ndarray, rows: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
+def _scale_of(
+    values: NDArray[np.floating], rows: NDArray[np.int64], scaling: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what is subtracted from each column, and what it is divided by."""
     mean, deviation = np.zeros(values.shape[1]), np.ones(values.shape[1])
     if scaling == "none":
@@ -138,14 +141,16 @@ def _scale_of(values: np.ndarray, rows: np.ndarray, scaling: str) -> tuple[np.nd
     return mean, deviation
 
 
-def _with_noise(values: np.ndarray, sd: float, rows: np.ndarray, seed: list[int]) -> np.ndarray:
+def _with_noise(
+    values: NDArray[np.floating], sd: float, rows: NDArray[np.int64], seed: list[int]
+) -> NDArray[np.float64]:
     noisy = values.astype(np.float64)
     rng = np.random.default_rng(seed)
     noisy[rows] += rng.normal(scale=sd, size=(len(rows), values.shape[1]))
     return noisy
 
 
-def _most_variable(deviations: np.ndarray) -> np.ndarray:
+def _most_variable(deviations: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the places of the columns that are predicted, in their order."""
     varying = np.argsort(-deviations, kind="stable")[:PREDICTED_COLUMNS]
     return np.sort(varying)
@@ -159,6 +164,7 @@ def refuse_options(cells: PairedCells, options: Mapping[str, object]) -> None:
     InputError
         Naming the option.
     """
+    names: tuple[str, ...]
     if cells.kind == CELLS:
         names, what = FOR_FEATURES, "precomputed features, and these are counts of cells"
     else:
@@ -180,7 +186,9 @@ def feature_notes(cells: PairedCells, options: Mapping[str, object]) -> list[str
     options : dict
         Of `sharedim.preprocessing.options.FeatureOptions`, those that were said.
     """
-    chosen = FeatureOptions(**{key: v for key, v in options.items() if v is not None})
+    # Of the types that the options have, which differ by name.
+    said: dict[str, Any] = {key: v for key, v in options.items() if v is not None}
+    chosen = FeatureOptions(**said)
     notes = []
     for data, kind, noise in zip(
         (cells.rna, cells.prot), (RNA, PROTEIN), noise_of(chosen), strict=True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import sparse
 
 from sharedim.errors import InputError, some_of
@@ -56,14 +58,14 @@ class Projection:
     """
 
     names: list[str]
-    used: np.ndarray
+    used: NDArray[np.int64]
     transform: str
-    log_means: np.ndarray
-    mean: np.ndarray
-    deviation: np.ndarray
+    log_means: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
     limit: float
-    centre: np.ndarray
-    loadings: np.ndarray
+    centre: NDArray[np.floating]
+    loadings: NDArray[np.floating]
     batch_corrected: bool = False
     predicted: list[int] | None = None
 
@@ -78,25 +80,30 @@ class Projection:
         features = self.features
         return features if self.predicted is None else [features[place] for place in self.predicted]
 
-    def scale(self, values: np.ndarray) -> np.ndarray:
+    def scale(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Centre, scale and clip values of the features; missing ones become their mean, 0."""
         scaled = np.clip((values - self.mean) / self.deviation, -self.limit, self.limit)
-        return np.nan_to_num(scaled, copy=False, nan=0.0)
+        finite: NDArray[np.floating] = np.nan_to_num(scaled, copy=False, nan=0.0)
+        return finite
 
-    def rotate(self, scaled: np.ndarray) -> np.ndarray:
+    def rotate(self, scaled: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the components of scaled values."""
         if self.transform == AS_GIVEN:
             return scaled
-        return (scaled - self.centre) @ self.loadings.T
+        components: NDArray[np.floating] = (scaled - self.centre) @ self.loadings.T
+        return components
 
-    def restore(self, components: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+    def restore(
+        self, components: NDArray[np.floating], columns: slice = slice(None)
+    ) -> NDArray[np.floating]:
         """Return transformed values of some features from components, as far as these hold them."""
         if self.transform == AS_GIVEN:
             return components[:, columns]
         scaled = components @ self.loadings[:, columns] + self.centre[columns]
-        return scaled * self.deviation[columns] + self.mean[columns]
+        restored: NDArray[np.floating] = scaled * self.deviation[columns] + self.mean[columns]
+        return restored
 
-    def project(self, matched: Matched) -> np.ndarray:
+    def project(self, matched: Matched) -> NDArray[np.float32]:
         """Return the components of cells.
 
         Parameters
@@ -111,7 +118,7 @@ class Projection:
         parts = [self.rotate(self.scale(values)) for values in self.transformed(matched)]
         return np.concatenate(parts).astype(np.float32)
 
-    def transformed(self, matched: Matched) -> Iterator[np.ndarray]:
+    def transformed(self, matched: Matched) -> Iterator[NDArray[np.float64]]:
         """Yield transformed values of the features, some cells at a time, nan where missing."""
         here = matched.places[self.used] >= 0
         for first in range(0, max(1, matched.matrix.shape[0]), ROWS_AT_ONCE):
@@ -121,16 +128,20 @@ class Projection:
             yield values
 
     def _transformed(
-        self, part: np.ndarray | sparse.csr_matrix, places: np.ndarray, here: np.ndarray
-    ) -> np.ndarray:
+        self,
+        part: NDArray[np.floating] | sparse.csr_matrix,
+        places: NDArray[np.int64],
+        here: NDArray[np.bool_],
+    ) -> NDArray[np.floating]:
         chosen = places[self.used[here]]
         if self.transform == AS_GIVEN:
             return part[:, chosen]
         if self.transform == LOG_NORMALISE:
             part = sparse.csr_matrix(part)
             depth = depths(part[:, places[places >= 0]])
-            return log_normalised(part[:, chosen], depth).toarray()
-        part = part.toarray() if sparse.issparse(part) else part
+            values: NDArray[np.float64] = log_normalised(part[:, chosen], depth).toarray()
+            return values
+        part = part if isinstance(part, np.ndarray) else part.toarray()
         means = self.log_means[here] if len(self.log_means) else None
         return transform_proteins(part[:, chosen], self.transform, means)
 
@@ -149,14 +160,14 @@ class Matched:
         Features used by the projection that the file has not.
     """
 
-    matrix: np.ndarray | sparse.csr_matrix
-    places: np.ndarray
+    matrix: NDArray[np.floating] | sparse.csr_matrix
+    places: NDArray[np.int64]
     missing: list[str]
 
 
 def match_features(
     projection: Projection,
-    matrix: np.ndarray | sparse.csr_matrix,
+    matrix: NDArray[np.floating] | sparse.csr_matrix,
     names: pd.Index,
     *,
     modality: str,
@@ -204,7 +215,7 @@ def match_features(
     return Matched(matrix, places, missing)
 
 
-def _places(wanted: pd.Index, names: pd.Index) -> np.ndarray:
+def _places(wanted: pd.Index, names: pd.Index) -> NDArray[np.int64]:
     """Return the column of each wanted name, by its very name first, then but for spelling."""
     names = pd.Index([str(name) for name in names])
     first = ~names.duplicated()
@@ -223,12 +234,12 @@ def _places(wanted: pd.Index, names: pd.Index) -> np.ndarray:
     return places
 
 
-def depths(counts: sparse.csr_matrix) -> np.ndarray:
+def depths(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     """Return the number of counts of each cell."""
     return np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
 
 
-def log_normalised(counts: sparse.csr_matrix, depth: np.ndarray) -> sparse.csr_matrix:
+def log_normalised(counts: sparse.csr_matrix, depth: NDArray[np.float64]) -> sparse.csr_matrix:
     """Return the logarithm of one plus counts scaled to 10,000 a cell; 0 for a depth of 0.
 
     Parameters
@@ -253,7 +264,7 @@ def read_projections(path: str | Path) -> dict[str, Projection]:
     return projections_from(block.tensors, block.header)
 
 
-def tensors_of(projections: dict[str, Projection]) -> dict[str, np.ndarray]:
+def tensors_of(projections: dict[str, Projection]) -> dict[str, NDArray[np.generic]]:
     """Return the arrays of projections, named ``projection.<modality>.<array>``."""
     return {
         f"projection.{modality}.{name}": np.ascontiguousarray(getattr(projection, name))
@@ -278,11 +289,16 @@ def header_of(projections: dict[str, Projection]) -> Header:
     }
 
 
-def projections_from(tensors: dict[str, np.ndarray], header: Header) -> dict[str, Projection]:
+def projections_from(
+    tensors: Mapping[str, NDArray[np.generic]], header: Mapping[str, object]
+) -> dict[str, Projection]:
     """Put projections together from `tensors_of` and `header_of`."""
+    # Of the types that a projection has, which differ by name.
+    plain: Mapping[str, Any] = header
+    arrays: Mapping[str, Any] = tensors
     return {
         modality: Projection(
-            **plain, **{name: tensors[f"projection.{modality}.{name}"] for name in ARRAYS}
+            **own, **{name: arrays[f"projection.{modality}.{name}"] for name in ARRAYS}
         )
-        for modality, plain in header["projections"].items()
+        for modality, own in plain["projections"].items()
     }

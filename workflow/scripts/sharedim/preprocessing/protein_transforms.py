@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharedim.io.protein_values import muon_proteins
 
@@ -20,14 +21,15 @@ TRANSFORMS = tuple(IN_WORDS)
 DENOISED = ("dsb", "dsb_from_droplets")
 
 
-def mean_logarithms(values: np.ndarray) -> np.ndarray:
+def mean_logarithms(values: NDArray[np.number]) -> NDArray[np.float64]:
     """Return the mean of log1p of each protein over some cells, which ``clr_per_protein`` needs."""
-    return np.log1p(np.asarray(values, dtype=np.float64)).mean(axis=0)
+    means: NDArray[np.float64] = np.log1p(np.asarray(values, dtype=np.float64)).mean(axis=0)
+    return means
 
 
 def transform_proteins(
-    values: np.ndarray, name: str, log_means: np.ndarray | None = None
-) -> np.ndarray:
+    values: NDArray[np.number], name: str, log_means: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Transform protein values.
 
     Parameters
@@ -54,25 +56,28 @@ def transform_proteins(
     ``muon.prot.pp.clr``'s, which knows them as axis 1 and axis 0 and cannot take means that were
     fitted on other cells.
     """
-    values = np.asarray(values, dtype=np.float64)
+    exact = np.asarray(values, dtype=np.float64)
     if name == "clr_per_cell":
-        return _centred_log_ratio(values, axis=1)
-    if name == "clr_per_protein" and log_means is None:
-        return _centred_log_ratio(values, axis=0)
+        return _centred_log_ratio(exact, axis=1)
     if name == "clr_per_protein":
-        return np.log1p(values / np.exp(log_means))
+        if log_means is None:
+            return _centred_log_ratio(exact, axis=0)
+        ratio: NDArray[np.float64] = np.log1p(exact / np.exp(log_means))
+        return ratio
     if name == "log_center":
-        logarithm = np.log1p(values)
-        return logarithm - logarithm.mean(axis=1, keepdims=True)
+        logarithm = np.log1p(exact)
+        centred: NDArray[np.float64] = logarithm - logarithm.mean(axis=1, keepdims=True)
+        return centred
     if name in (*DENOISED, "none"):
-        return values
+        return exact
     raise ValueError(f"protein_transform '{name}' is none of {', '.join(TRANSFORMS)}")
 
 
-def _centred_log_ratio(values: np.ndarray, axis: int) -> np.ndarray:
+def _centred_log_ratio(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     from anndata import AnnData
 
     # It writes into what it is given.
     data = AnnData(values.copy())
     muon_proteins().pp.clr(data, axis=axis)
-    return data.X
+    ratio: NDArray[np.float64] = data.X
+    return ratio

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharedim.io.modalities import FEATURES, PROTEIN, RNA
 from sharedim.io.validation import SMALLEST_BATCH, batch_notes, check_batches, label_notes
@@ -14,17 +15,55 @@ from sharedim.training.splits import TRAIN_CELLS, split_cells
 from sharedim.vocabulary import words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sharedim.io.paired import PairedCells
     from sharedim.training.splits import Split
+
+
+class SplitSizes(TypedDict):
+    """Numbers of cells that train, estimate the norm, and are held out."""
+
+    train: int
+    normaliser: int
+    test: int
+
+
+class LabelSizes(TypedDict):
+    """Numbers of cells of each type and of unknown type, by one label column."""
+
+    types: dict[str, int]
+    unknown: int
+
+
+class Check(TypedDict):
+    """Content of ``check.json``, as `describe` says it."""
+
+    dataset: str
+    file: str
+    kind: str
+    modalities: dict[str, str]
+    summary: str
+    paired_cells: int
+    rna_cells: int
+    prot_cells: int
+    genes: int
+    proteins: int
+    split: SplitSizes
+    test_cells: str
+    labels: dict[str, LabelSizes]
+    batches: dict[str, int]
+    warnings: list[str]
+    truth: dict[str, object] | None
 
 
 def describe(
     cells: PairedCells,
     dataset: str,
     *,
-    splitting: dict | None = None,
-    features: dict | None = None,
-) -> dict:
+    splitting: Mapping[str, object] | None = None,
+    features: Mapping[str, object] | None = None,
+) -> Check:
     """Say what the workflow sees in a dataset, and refuse what it could not do with it later.
 
     Parameters
@@ -40,7 +79,7 @@ def describe(
 
     Returns
     -------
-    dict
+    Check
         Plain values: what the modalities are called and what kind of data they are, sizes, split,
         label columns (coarsest first) with the number of cells of each type and of unknown type,
         batches, warnings, the truth of a simulation, and a summary in one sentence.
@@ -51,12 +90,14 @@ def describe(
         If batches are needed and there are none, options are not for such data, or too few cells
         would train or be held out.
     """
-    splitting, features = splitting or {}, features or {}
+    # Of the types that the options have, which differ by name.
+    holding_out: dict[str, Any] = dict(splitting or {})
+    features = features or {}
     refuse_options(cells, features)
     for option, smallest in (("harmony", 1), ("variable_genes_by_batch", SMALLEST_BATCH)):
         if features.get(option):
             check_batches(cells.batch, option, cells.where, smallest=smallest)
-    test_cells = fixed_test_cells(cells, **splitting)
+    test_cells = fixed_test_cells(cells, **holding_out)
     n_paired = cells.rna.n_obs
     split = split_cells(n_paired, 0, test_cells)
     labels, batches = _labels(cells), _batches(cells)
@@ -76,7 +117,7 @@ def describe(
             "normaliser": len(split.normaliser),
             "test": len(split.test),
         },
-        "test_cells": _in_words(test_cells, cells, splitting),
+        "test_cells": _in_words(test_cells, cells, holding_out),
         "labels": labels,
         "batches": batches,
         "warnings": _warnings(cells, features, split),
@@ -84,10 +125,10 @@ def describe(
     }
 
 
-def _labels(cells: PairedCells) -> dict[str, dict]:
+def _labels(cells: PairedCells) -> dict[str, LabelSizes]:
     """Return for each label column the number of cells of each type and of unknown type."""
     return {
-        column: {
+        str(column): {
             "types": {str(k): int(n) for k, n in cells.labels[column].value_counts().items()},
             "unknown": int(cells.labels[column].isna().sum()),
         }
@@ -97,11 +138,12 @@ def _labels(cells: PairedCells) -> dict[str, dict]:
 
 def _batches(cells: PairedCells) -> dict[str, int]:
     """Return the number of cells of each batch, the largest first."""
-    sizes = {} if cells.batch is None else cells.batch.value_counts()
-    return {str(name): int(number) for name, number in sizes.items()}
+    if cells.batch is None:
+        return {}
+    return {str(name): int(number) for name, number in cells.batch.value_counts().items()}
 
 
-def _sentence(cells: PairedCells, labels: dict[str, dict], batches: dict[str, int]) -> str:
+def _sentence(cells: PairedCells, labels: dict[str, LabelSizes], batches: dict[str, int]) -> str:
     levels = ", ".join(
         f"{column} ({len(level['types'])} types)" for column, level in labels.items()
     )
@@ -111,7 +153,7 @@ def _sentence(cells: PairedCells, labels: dict[str, dict], batches: dict[str, in
     )
 
 
-def _warnings(cells: PairedCells, features: dict, split: Split) -> list[str]:
+def _warnings(cells: PairedCells, features: Mapping[str, object], split: Split) -> list[str]:
     pairs = words_of(cells.kind, cells.words).pairs
     return [
         *cells.notes,
@@ -133,10 +175,12 @@ def _sizes(cells: PairedCells) -> str:
     return f"{n_paired:,} paired cells, {first:,} genes, {second:,} proteins"
 
 
-def _in_words(test_cells: np.ndarray, cells: PairedCells, splitting: dict) -> str:
+def _in_words(
+    test_cells: NDArray[np.int64], cells: PairedCells, splitting: Mapping[str, object]
+) -> str:
     if not len(test_cells):
         return "drawn by each seed"
-    if splitting.get("hold_out") != "batches":
+    if splitting.get("hold_out") != "batches" or cells.hold_out is None:
         return "the same for every seed"
     held_out = sorted(cells.hold_out.iloc[test_cells].unique())
     return f"the same for every seed, all of {cells.hold_out.name}: {', '.join(held_out)}"

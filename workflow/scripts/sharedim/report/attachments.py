@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -44,7 +45,7 @@ def of_table(name: str, table: pd.DataFrame, holds: str) -> Download:
     return _carried(f"{name}.gz", holds, packed, "application/gzip")
 
 
-def of_record(name: str, record: dict, holds: str) -> Download:
+def of_record(name: str, record: Mapping[str, object], holds: str) -> Download:
     """Carry plain values as JSON."""
     content = json.dumps(record, indent=2, ensure_ascii=False).encode()
     return _carried(name, holds, content, "application/json")

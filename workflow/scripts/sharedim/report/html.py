@@ -5,9 +5,13 @@ from __future__ import annotations
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
 import pandas as pd
+
+if TYPE_CHECKING:
+    from sharedim.report.results import Estimate
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -39,7 +43,7 @@ def size(number: int) -> str:
     return f"{number / 1e6:.1f} MB" if number >= 1e6 else f"{max(1, round(number / 1000))} kB"
 
 
-def interval(found: dict) -> str:
+def interval(found: Estimate) -> str:
     """Write the interval of a value of ``answer.json``."""
     return "" if found["low"] is None else f"{found['low']:g} to {found['high']:g}"
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from sharedim.report.html import interval, number, render
 from sharedim.vocabulary import Words, words_of
+
+if TYPE_CHECKING:
+    from sharedim.report.results import Answer, Check
 
 STATUS = {
     "saturated": "saturates inside the grid",
@@ -17,7 +21,7 @@ STATUS = {
 }
 
 
-def render_index(answers: list[dict], checks: list[dict]) -> str:
+def render_index(answers: list[Answer], checks: list[Check]) -> str:
     """Render the page.
 
     Parameters
@@ -43,7 +47,7 @@ def render_index(answers: list[dict], checks: list[dict]) -> str:
     )
 
 
-def _row(answer: dict, check: dict, words: Words) -> dict:
+def _row(answer: Answer, check: Check, words: Words) -> dict[str, object]:
     d, k_hat = answer["recommended_d"], answer["k_hat"]
     return {
         "dataset": answer["dataset"],

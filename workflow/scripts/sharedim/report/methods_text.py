@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from sharedim.evaluation.saturation import TOLERANCE
 from sharedim.report.figures.dimension import ESTIMATORS
-from sharedim.report.results import Results
+from sharedim.report.results import Check, Preprocessing, Results
 from sharedim.training.recipes import ContrastiveRecipe, LinearRecipe, Recipe
 from sharedim.training.variants import with_variants
 from sharedim.version import __version__
@@ -104,7 +105,9 @@ class Methods(NamedTuple):
     references: list[str]
 
 
-def methods_of(results: Results, preprocessing: dict, configuration: dict) -> Methods:
+def methods_of(
+    results: Results, preprocessing: Preprocessing, configuration: Mapping[str, Any]
+) -> Methods:
     """Write what was done.
 
     Parameters
@@ -127,7 +130,7 @@ def methods_of(results: Results, preprocessing: dict, configuration: dict) -> Me
     return Methods(paragraphs, [full for key, full in REFERENCES.items() if key in text])
 
 
-def _features(check: dict, preprocessing: dict) -> str:
+def _features(check: Check, preprocessing: Preprocessing) -> str:
     if check["kind"] == "features":
         return _given_features(check, preprocessing)
     options = preprocessing["options"]
@@ -150,7 +153,7 @@ def _features(check: dict, preprocessing: dict) -> str:
     return " ".join([*sentences, f"Features were fitted on {preprocessing['fitted_on']}."])
 
 
-def _given_features(check: dict, preprocessing: dict) -> str:
+def _given_features(check: Check, preprocessing: Preprocessing) -> str:
     first, second = check["modalities"].values()
     return (
         f"The shared dimensions of {first} and {second} were analysed with sharedim {__version__} in "
@@ -160,7 +163,9 @@ def _given_features(check: dict, preprocessing: dict) -> str:
     )
 
 
-def _training(results: Results, configuration: dict, recipes: dict[str, Recipe]) -> str:
+def _training(
+    results: Results, configuration: Mapping[str, Any], recipes: dict[str, Recipe]
+) -> str:
     scores, check, words = results.scores, results.check, results.words
     dims = ", ".join(map(str, sorted(scores["dim"].unique())))
     seeds = scores["seed"].nunique()
@@ -265,7 +270,7 @@ def _after(results: Results, recipes: dict[str, Recipe]) -> str:
             f"For the embedding the model ({results.recipe}, d = {results.recommended_d}) was fitted to "
             f"all but the validation {words.pairs} and drawn with UMAP (McInnes et al. 2018)."
         )
-    if len(results.prediction):
+    if len(results.prediction) and results.recipe is not None:
         predicted = "Protein was predicted from the RNA of held-out cells"
         if results.check["kind"] == "features":
             predicted = f"Of held-out pairs {words.second} was predicted from {words.first}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -16,7 +18,7 @@ from sharedim.report.figures.training import mean_over_seeds
 from sharedim.report.html import interval, render
 from sharedim.report.methods_text import methods_of
 from sharedim.report.reservations import reasons_of, verdict
-from sharedim.report.results import Results
+from sharedim.report.results import Preprocessing, Results
 from sharedim.report.tables import (
     BADLY,
     dimension_table,
@@ -46,8 +48,8 @@ class Records:
 
     saturation: pd.DataFrame
     types: pd.DataFrame
-    preprocessing: dict
-    provenance: dict
+    preprocessing: Preprocessing
+    provenance: Mapping[str, object]
 
 
 def render_report(results: Results, records: Records, figures: dict[str, bytes]) -> str:
@@ -66,7 +68,8 @@ def render_report(results: Results, records: Records, figures: dict[str, bytes])
         HTML.
     """
     reasons = reasons_of(results, records.saturation)
-    provenance = records.provenance
+    # Of the types that `sharedim.jobs.provenance.of_dataset` gives.
+    provenance: Any = records.provenance
     return render(
         "report.html.j2",
         title=f"Shared dimensions of {results.check['dataset']}",
@@ -90,7 +93,7 @@ def render_report(results: Results, records: Records, figures: dict[str, bytes])
     )
 
 
-def _grid(results: Results, configuration: dict) -> dict:
+def _grid(results: Results, configuration: Mapping[str, Any]) -> dict[str, Any]:
     known = with_variants(configuration.get("variants") or {})
     recipes = [as_record(known[name]) for name in results.recipes]
     return {
@@ -102,7 +105,7 @@ def _grid(results: Results, configuration: dict) -> dict:
     }
 
 
-def _shown_numbers(results: Results, records: Records) -> dict:
+def _shown_numbers(results: Results, records: Records) -> dict[str, Any]:
     types = transferred_types(results)
     bad = types[types["recall"] < BADLY] if len(types) else types
     predicted, words = results.prediction, results.words

@@ -42,7 +42,7 @@ def reasons_of(results: Results, saturation: pd.DataFrame) -> list[Reason]:
         As ``saturation.tsv``.
     """
     summaries = {s.recipe: s for s in summarise_recipes(results.scores, saturation)}
-    best = summaries.get(results.recipe)
+    best = None if results.recipe is None else summaries.get(results.recipe)
     reasons = [
         *_of_matching(best, summaries, results.words.pairs),
         *_of_d(results, best),
@@ -76,21 +76,22 @@ def _of_matching(
 
 def _of_d(results: Results, best: RecipeSummary | None) -> list[Reason]:
     d, dims = results.answer["recommended_d"], sorted(results.scores["dim"].unique())
+    value, low, high = d["value"], d["low"], d["high"]
     seeds = results.scores["seed"].nunique()
     reasons = []
     # That a grid ends too early is a warning of the answer.
-    if d["value"] is not None and d["status"] != "not_saturated":
+    if value is not None and d["status"] != "not_saturated":
         text = f"Matching stops rising inside the grid, which goes up to d = {dims[-1]}."
         reasons.append(Reason(True, text))
-    if best is not None and best.saturation["d_saturation"] < d["value"]:
+    if best is not None and value is not None and best.saturation["d_saturation"] < value:
         text = (
-            f"The curve itself saturates at d = {best.saturation['d_saturation']:g}; d = {d['value']} is the "
+            f"The curve itself saturates at d = {best.saturation['d_saturation']:g}; d = {value} is the "
             "first tried that has a coordinate more than k-hat, which a space of unit lengths needs."
         )
         reasons.append(Reason(True, text))
-    if d["low"] is not None and seeds >= MINIMUM_SEEDS:
-        tried = sum(d["low"] <= dim <= d["high"] for dim in dims)
-        span = f"d = {d['low']}" if tried == 1 else f"a d between {d['low']} and {d['high']}"
+    if low is not None and high is not None and seeds >= MINIMUM_SEEDS:
+        tried = sum(low <= dim <= high for dim in dims)
+        span = f"d = {low}" if tried == 1 else f"a d between {low} and {high}"
         text = f"{seeds} random splits lead to {span}"
         wide = tried > NARROW
         text += f", a wide range: {tried} of the d that were tried" if wide else ""

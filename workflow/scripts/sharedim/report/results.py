@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, cast
 
 import pandas as pd
 
@@ -16,6 +17,82 @@ from sharedim.vocabulary import Words, words_of
 # Names that a reader may take for numbers or truth ("0", "1.0", "true"), and that are names all the same.
 NAMES = ("type", "given", "protein", "cell", "batch", "pair")
 METHODS = ("sharedim", "ridge", "neighbours")
+
+
+class Estimate(TypedDict):
+    """A whole number with its 90 % interval, None where unknown, and how it was found."""
+
+    value: int | None
+    low: int | None
+    high: int | None
+    status: str
+
+
+class SharedDimension(Estimate):
+    """k-hat, with the recipe and the d it comes from."""
+
+    count: float | None
+    effective: float | None
+    recipe: str | None
+    at_d: int | None
+
+
+class Answer(TypedDict):
+    """Content of ``answer.json``."""
+
+    dataset: str
+    sentence: str
+    recommended_d: Estimate
+    k_hat: SharedDimension
+    recipe: str | None
+    rule: str
+    warnings: list[str]
+
+
+class SplitSizes(TypedDict):
+    """Numbers of cells that train, estimate the norm, and are held out."""
+
+    train: int
+    normaliser: int
+    test: int
+
+
+class Check(TypedDict):
+    """Content of ``check.json``, as far as a report reads it outside its templates."""
+
+    dataset: str
+    kind: str
+    modalities: dict[str, str]
+    paired_cells: int
+    genes: int
+    proteins: int
+    split: SplitSizes
+    test_cells: str
+    labels: dict[str, object]
+    warnings: list[str]
+    truth: dict[str, object] | None
+
+
+class Steps(TypedDict):
+    """What was done to one modality."""
+
+    steps: str
+
+
+class FeatureSettings(TypedDict):
+    """Options that features were made with, as far as they are told."""
+
+    harmony: bool
+    protein_transform: str
+
+
+class Preprocessing(TypedDict):
+    """Content of ``preprocessing.json``, as far as a report reads it."""
+
+    rna: Steps
+    prot: Steps
+    fitted_on: str
+    options: FeatureSettings
 
 
 @dataclass(frozen=True)
@@ -36,8 +113,8 @@ class Results:
         One row per cell and modality; see `sharedim.report.figures.embedding`.
     """
 
-    answer: dict
-    check: dict
+    answer: Answer
+    check: Check
     scores: pd.DataFrame
     history: pd.DataFrame
     confusions: pd.DataFrame
@@ -49,10 +126,12 @@ class Results:
     @classmethod
     def read(cls, files: Mapping[str, str]) -> Results:
         """Read them from files by the names of the attributes."""
-        check = read_json(files["check"])
+        # What this workflow wrote, and no schema checks again.
+        answer = cast("Answer", read_json(files["answer"]))
+        check = cast("Check", read_json(files["check"]))
         named = {name: read_named(files[name], list(check["labels"])) for name in _WITH_NAMES}
         plain = {name: read_table(files[name]) for name in ("scores", "history")}
-        return cls(answer=read_json(files["answer"]), check=check, **named, **plain)
+        return cls(answer=answer, check=check, **named, **plain)
 
     @property
     def words(self) -> Words:

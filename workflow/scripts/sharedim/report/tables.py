@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypedDict
 
 import pandas as pd
 
@@ -19,7 +20,27 @@ BADLY = 0.5
 WHERE = {"train": "in sample", "test": "held out"}
 
 
-def score_tables(results: Results) -> list[dict]:
+class Table(TypedDict):
+    """Headings, and a list of cells a row."""
+
+    columns: list[str]
+    rows: list[list[object]]
+
+
+class ScoreTable(Table):
+    """A table of one panel, with the chance level where there is one."""
+
+    title: str
+    chance: float | None
+
+
+class DimensionTable(Table):
+    """A table of one recipe."""
+
+    recipe: str
+
+
+def score_tables(results: Results) -> list[ScoreTable]:
     """Return one table per panel: mean and standard deviation over seeds at every d.
 
     Returns
@@ -40,11 +61,12 @@ def score_tables(results: Results) -> list[dict]:
     return [*tables, _score_table(results.scores, "Intrinsic dimension (MLE)", dimension)]
 
 
-def _score_table(scores: pd.DataFrame, title: str, metrics: dict[str, str]) -> dict:
+def _score_table(scores: pd.DataFrame, title: str, metrics: dict[str, str]) -> ScoreTable:
     chosen = scores[scores["metric"].isin(list(metrics))]
-    columns, cells = [], {}
+    columns: list[str] = []
+    cells: dict[tuple[object, str], str] = {}
     for (recipe, metric, split), group in chosen.groupby(["recipe", "metric", "split"], sort=False):
-        columns.append(f"{recipe}{metrics[metric]}, {WHERE[split]}")
+        columns.append(f"{recipe}{metrics[str(metric)]}, {WHERE[str(split)]}")
         for dim, values in group.groupby("dim")["value"]:
             cells[dim, columns[-1]] = mean_and_deviation(values)
     rows = [
@@ -60,7 +82,7 @@ def _score_table(scores: pd.DataFrame, title: str, metrics: dict[str, str]) -> d
     }
 
 
-def dimension_table(results: Results) -> dict:
+def dimension_table(results: Results) -> DimensionTable:
     """Return the held-out intrinsic dimension of the best recipe by estimator and modality."""
     recipe = results.recipe or results.recipes[0]
     scores = results.scores
@@ -91,17 +113,18 @@ def mean_and_deviation(values: pd.Series) -> str:
     return f"{values.mean():.{digits}f}{deviation}{missing}"
 
 
-def shown_saturation(results: Results, saturation: pd.DataFrame) -> list[list]:
+def shown_saturation(results: Results, saturation: pd.DataFrame) -> list[list[str]]:
     """Return the held-out rows of what is drawn, by recipe: the file has all of them."""
     shown = saturation_panels(results.labels, results.words) | {
         f"id_mle_{modality}": f"Intrinsic dimension (MLE), {name}"
         for modality, name in results.words.modalities.items()
     }
     held_out = saturation[saturation["split"] == "test"].set_index(["recipe", "metric"])
-    places = [(r, m) for r in results.recipes for m in shown if (r, m) in held_out.index]
+    by_place = dict(held_out.iterrows())
+    places = [(r, m) for r in results.recipes for m in shown if (r, m) in by_place]
     rows = []
     for recipe, metric in places:
-        row = held_out.loc[(recipe, metric)]
+        row = by_place[recipe, metric]
         interval = f"{number(row['ci_low'])} to {number(row['ci_high'])}"
         status = row["status"].replace("_", " ")
         numbers = [number(row["plateau"]), number(row["d_saturation"])]
@@ -135,21 +158,21 @@ def transferred_types(results: Results) -> pd.DataFrame:
 def _places(results: Results) -> pd.Series:
     cells = results.embedding
     directions = dict(zip(results.words.modalities, results.words.directions, strict=True))
-    parts = {}
+    parts: dict[tuple[str, str, str], float] = {}
     for column in results.labels:
         if column in cells:
             held_out = cells[cells["part"] == "validation"]
             places = held_out.groupby(["modality", column])["match_share"].median()
             parts |= {
                 (column, directions[modality], name): place
-                for (modality, name), place in places.items()
+                for (modality, name), place in zip(places.index, places, strict=True)
             }
     names = ["column", "direction", "type"]
     index = pd.MultiIndex.from_tuples(parts or [("", "", "")], names=names)
     return pd.Series(list(parts.values()) or [math.nan], index=index, name="place", dtype=float)
 
 
-def type_rows(types: pd.DataFrame) -> list[list]:
+def type_rows(types: pd.DataFrame) -> list[list[str]]:
     """Return `transferred_types` as texts."""
     return [
         [
@@ -161,12 +184,12 @@ def type_rows(types: pd.DataFrame) -> list[list]:
     ]  # fmt: skip
 
 
-def prediction_table(prediction: pd.DataFrame, words: Words) -> dict:
+def prediction_table(prediction: pd.DataFrame, words: Words) -> Table:
     """Return mean correlation and coverage of every feature as texts, the best predicted first."""
     table = mean_prediction(prediction)
     methods = [method for method in METHODS if (method, "correlation") in table]
     covered = ("sharedim", "coverage") in table
-    rows = []
+    rows: list[list[object]] = []
     for protein, row in table.iterrows():
         texts = [number(row[method, "correlation"]) for method in methods]
         coverage = [percent(row["sharedim", "coverage"])] if covered else []

@@ -49,7 +49,7 @@ def wheel(tmp_path_factory) -> Path:
 def test_it_holds_every_file_of_the_library(wheel):
     with zipfile.ZipFile(wheel) as file:
         held = {name for name in file.namelist() if name.startswith("sharedim/")}
-    files = [file for file in LIBRARY.rglob("*") if file.suffix in (".py", ".j2")]
+    files = [file for file in LIBRARY.rglob("*") if file.suffix in (".py", ".j2", ".typed")]
     assert held == {f"sharedim/{file.relative_to(LIBRARY).as_posix()}" for file in files}
 
 

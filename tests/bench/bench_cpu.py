@@ -16,7 +16,8 @@ from naive import naive_step
 
 from sharedim.training.engine import ThreadedEngine
 from sharedim.training.initialisation import initial_models
-from sharedim.training.recipes import PAPER, ContrastiveRecipe
+from sharedim.training.recipe_types import ContrastiveRecipe
+from sharedim.training.recipes import PAPER
 from sharedim.training.splits import Split
 from sharedim.training.stack_size import MODELS_PER_STACK
 from sharedim.training.state import PairShape, StackCells, StackState

@@ -21,7 +21,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "scripts"))
 
 from sharedim.evaluation.retrieval import TOP_SHARE, search
-from sharedim.training import mean_norm
+from sharedim.training import backprop
 from sharedim.training.devices import choose_device
 from sharedim.training.engine import StackEngine
 from sharedim.training.loop import Task
@@ -167,15 +167,15 @@ class Bench:
         """Time normaliser cells divided into parts of other sizes."""
         print(f"\ncells of a part (padding.PART_CELLS): d = {dim}, {models} models, TF32")
         torch.set_float32_matmul_precision("high")
-        usual = mean_norm.PART_CELLS
+        usual = backprop.PART_CELLS
         for cells in (500, 1_000, 2_000, 8_000):
             if self.left() < 20:
                 print("  no time left for the rest")
                 break
-            mean_norm.PART_CELLS = cells
+            backprop.PART_CELLS = cells
             step = self.seconds(self.engine(dim, models), self.steps) / self.steps
             print(f"{cells:6d}: {step * 1e3:.3f} ms a step")
-        mean_norm.PART_CELLS = usual
+        backprop.PART_CELLS = usual
 
     def matching(self, engine: StackEngine, model: int) -> tuple[float, float]:
         """Return top-0.5 % matching of a model on 2,000 training and 2,000 held-out cells."""

@@ -7,7 +7,7 @@ import numpy as np
 from sharedim.jobs.checkpoints import ModelBlock
 from sharedim.training.baselines import fit_linear_seeds
 from sharedim.training.loop import train_seeds
-from sharedim.training.recipes import ContrastiveRecipe, Recipe, as_record
+from sharedim.training.recipe_types import ContrastiveRecipe, Recipe, as_record
 
 
 def train_block(

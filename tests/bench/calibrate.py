@@ -27,7 +27,8 @@ from sharedim.datasets.cite_seq import simulate_cite_seq, simulate_features
 from sharedim.evaluation.scoring import score_block
 from sharedim.jobs.files import replacing
 from sharedim.preprocessing.pipeline import preprocess
-from sharedim.training.recipes import CCA, TUNED, Recipe, as_record
+from sharedim.training.recipe_types import Recipe, as_record
+from sharedim.training.recipes import CCA, TUNED
 
 DIMS = (2, 3, 4, 6, 9, 13)
 SEEDS = list(range(5))

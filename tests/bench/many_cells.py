@@ -35,7 +35,8 @@ def train(folder: Path) -> None:
 
     from sharedim.jobs.checkpoints import block_header
     from sharedim.training.loop import train_seeds
-    from sharedim.training.recipes import PAPER_SAMPLED, as_record
+    from sharedim.training.recipe_types import as_record
+    from sharedim.training.recipes import PAPER_SAMPLED
 
     torch.set_num_threads(1)
     recipe = replace(PAPER_SAMPLED, epochs=EPOCHS)

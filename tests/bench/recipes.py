@@ -21,7 +21,8 @@ from blocks import train_block
 from sharedim.evaluation.representations import representations, similarity_of
 from sharedim.evaluation.retrieval import TOP_SHARE, accuracy, confusion, search
 from sharedim.jobs.checkpoints import ModelBlock
-from sharedim.training.recipes import CCA, PAPER, PCA, TUNED, Recipe
+from sharedim.training.recipe_types import Recipe
+from sharedim.training.recipes import CCA, PAPER, PCA, TUNED
 from sharedim.training.similarity import comparable
 from sharedim.training.splits import split_cells
 

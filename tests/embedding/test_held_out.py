@@ -11,7 +11,8 @@ from sharedim.datasets.cite_seq import simulate_features
 from sharedim.embedding.held_out import PREDICTION_COLUMNS, SIMILARITY_COLUMNS, examine
 from sharedim.jobs.checkpoints import ModelBlock
 from sharedim.training.baselines import fit_linear_seeds
-from sharedim.training.recipes import CCA, as_record
+from sharedim.training.recipe_types import as_record
+from sharedim.training.recipes import CCA
 
 
 @pytest.fixture(scope="module")

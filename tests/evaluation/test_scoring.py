@@ -11,7 +11,8 @@ from sharedim.evaluation.scoring import score_block, score_pair, search_both_way
 from sharedim.jobs.checkpoints import ModelBlock
 from sharedim.jobs.tables import SCORE_COLUMNS, TYPE_DIMENSION_COLUMNS
 from sharedim.training.baselines import fit_linear_seeds
-from sharedim.training.recipes import CCA, PAPER, as_record
+from sharedim.training.recipe_types import as_record
+from sharedim.training.recipes import CCA, PAPER
 from sharedim.training.similarity import unit_length
 from sharedim.training.splits import split_cells
 

@@ -11,7 +11,8 @@ from sharedim.embedding.final_model import assemble, fit_final
 from sharedim.io.paired import read_paired_cells
 from sharedim.jobs.checkpoints import ModelBlock, block_header, write_block
 from sharedim.preprocessing.pipeline import FeatureOptions, preprocess
-from sharedim.training.recipes import RECIPES, Recipe, as_record
+from sharedim.training.recipe_types import Recipe, as_record
+from sharedim.training.recipes import RECIPES
 
 QUICK = replace(RECIPES["tuned"], steps=150)
 

@@ -10,7 +10,7 @@ import torch
 
 from sharedim.jobs.checkpoints import block_header, complete_block, write_block
 from sharedim.training import loop, stack_size
-from sharedim.training.recipes import ContrastiveRecipe, as_record
+from sharedim.training.recipe_types import ContrastiveRecipe, as_record
 
 SEEDS = [0, 1, 2, 3, 4]
 # With everything that could depend on where training was interrupted.

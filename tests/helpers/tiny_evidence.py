@@ -23,7 +23,7 @@ from sharedim.jobs.files import write_json
 from sharedim.jobs.tables import read_table, write_table
 from sharedim.training.baselines import fit_linear_seeds
 from sharedim.training.loop import train_seeds
-from sharedim.training.recipes import from_record
+from sharedim.training.recipe_types import from_record
 from sharedim.training.splits import split_cells
 from sharedim.training.variants import recipes_of
 

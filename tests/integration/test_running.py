@@ -141,7 +141,7 @@ def test_every_log_begins_with_what_is_done_and_promises_no_duration(finished):
         begins[str(log.relative_to(logs))] = doing[1]
         for line in lines:
             # Training alone reports a time left, which it measures.
-            measured = re.search(r" sharedim\.progress: .*, about [\d:]+ left$", line)
+            measured = re.search(r" sharedim\.jobs\.progress: .*, about [\d:]+ left$", line)
             assert measured or not re.search(r"\babout (\d|an? )|a few seconds", line), line
     assert len(begins) >= 15
     training = begins["train_encoders/paper/dim2/seeds0-1.log"]

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 
 import sharedim
+from sharedim.jobs import provenance
 from sharedim.jobs.checkpoints import ModelBlock, read_making, write_block
 from sharedim.jobs.provenance import code_fingerprint, of_dataset, of_job, summary
 
@@ -66,3 +67,16 @@ def test_models_say_how_they_were_made(tmp_path):
     assert read_making(tmp_path / "block.safetensors") == (HEADER, making)
     assert making["seconds"] == 1.3
     assert of_job("CPU", 0.0432, "abc")["seconds"] == 0.043
+
+
+def test_seeds_of_another_release_of_pytorch_are_not_reused(monkeypatch):
+    releases = {"torch": "2.13.0+cpu", "numpy": "2.4.6"}
+    monkeypatch.setattr(provenance, "version", releases.get)
+    key = provenance.engine_key("abc")
+    releases["torch"] = "2.13.0+cu130"
+    assert provenance.engine_key("abc") == key
+    for name, release in (("torch", "2.14.0"), ("numpy", "2.5.0")):
+        with monkeypatch.context() as changed:
+            changed.setitem(releases, name, release)
+            assert provenance.engine_key("abc") != key
+    assert provenance.engine_key("abd") != key

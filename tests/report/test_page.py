@@ -33,7 +33,7 @@ from sharedim.report.methods_text import LOSSES, REFERENCES, SIMILARITIES, metho
 from sharedim.report.page import downloads, render_report
 from sharedim.report.reservations import reasons_of, verdict
 from sharedim.report.tables import score_tables, transferred_types
-from sharedim.training.recipes import ContrastiveRecipe
+from sharedim.training.recipe_types import ContrastiveRecipe
 
 SVGS = dict.fromkeys(FIGURES, b"<svg></svg>")
 

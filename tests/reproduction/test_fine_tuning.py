@@ -15,7 +15,8 @@ from sharedim.evaluation.representations import encoded_pair, representations
 from sharedim.evaluation.retrieval import UNKNOWN
 from sharedim.jobs.checkpoints import ModelBlock
 from sharedim.training.loop import train_seeds
-from sharedim.training.recipes import PAPER_SAMPLED, as_record
+from sharedim.training.recipe_types import as_record
+from sharedim.training.recipes import PAPER_SAMPLED
 from sharedim.training.similarity import comparable
 from sharedim.training.splits import split_cells
 

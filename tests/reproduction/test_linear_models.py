@@ -15,7 +15,8 @@ from sharedim.evaluation.representations import encoded_pair, similarity_of
 from sharedim.jobs.checkpoints import ModelBlock
 from sharedim.training.cca import PairedCovariance
 from sharedim.training.loop import train_seeds
-from sharedim.training.recipes import CCA, ContrastiveRecipe, as_record
+from sharedim.training.recipe_types import ContrastiveRecipe, as_record
+from sharedim.training.recipes import CCA
 from sharedim.training.similarity import comparable
 
 # Full batch, nothing but the loss itself.

@@ -12,13 +12,15 @@ from simulated_pairs import paired_features
 
 from sharedim.errors import InputError
 from sharedim.evaluation.retrieval import search
-from sharedim.training.devices import choose_device, choose_precision
+from sharedim.training.devices import choose_device
 from sharedim.training.encoders import EncoderStack
 from sharedim.training.engine import StackEngine, ThreadedEngine
 from sharedim.training.initialisation import initial_models
 from sharedim.training.loop import epochs_of, train_seeds
 from sharedim.training.monitoring import evaluate
-from sharedim.training.recipes import PAPER, ContrastiveRecipe
+from sharedim.training.precision import choose_precision
+from sharedim.training.recipe_types import ContrastiveRecipe
+from sharedim.training.recipes import PAPER
 from sharedim.training.splits import Split, split_cells
 from sharedim.training.state import PairShape, StackCells, StackState
 

@@ -14,7 +14,8 @@ from sharedim.evaluation.recommendation import answer_of
 from sharedim.evaluation.saturation import saturation_table
 from sharedim.evaluation.scoring import score_block
 from sharedim.training.loop import train_seeds
-from sharedim.training.recipes import CCA, PERMUTED, TUNED, ContrastiveRecipe
+from sharedim.training.recipe_types import ContrastiveRecipe
+from sharedim.training.recipes import CCA, PERMUTED, TUNED
 from sharedim.training.splits import split_cells
 
 SEEDS = [0, 1, 2]

@@ -14,7 +14,8 @@ from sharedim.evaluation.representations import encoded_pair, similarity_of
 from sharedim.evaluation.scoring import score_block
 from sharedim.jobs.checkpoints import ModelBlock
 from sharedim.training.loop import train_seeds
-from sharedim.training.recipes import PAPER, as_record
+from sharedim.training.recipe_types import as_record
+from sharedim.training.recipes import PAPER
 from sharedim.training.similarity import as_inner_products, at_length, comparable, unit_length
 from sharedim.training.splits import split_cells
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sharedim.errors import InputError
-from sharedim.training.recipes import CCA, PAPER, RECIPES, TUNED, as_record, from_record
+from sharedim.training.recipe_types import as_record, from_record
+from sharedim.training.recipes import CCA, PAPER, RECIPES, TUNED
 from sharedim.training.variants import recipes_of, with_variants
 
 

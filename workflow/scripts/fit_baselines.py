@@ -8,14 +8,15 @@ import torch
 
 from sharedim.jobs import checkpoints
 from sharedim.jobs.job_log import counted, job
-from sharedim.jobs.provenance import of_job
+from sharedim.jobs.provenance import engine_key, of_job
 from sharedim.training.baselines import fit_linear_seeds
-from sharedim.training.recipes import as_record, from_record
+from sharedim.training.recipe_types import as_record, from_record
 
 
 def main():
     wildcards, given, params = snakemake.wildcards, snakemake.input, snakemake.params
     recipe = from_record(params.recipe)
+    engine = engine_key(params.engine)
     torch.set_num_threads(snakemake.threads)
     with job(snakemake.log[0], f"{recipe.name} {wildcards.dataset}") as logger:
         rna, prot = np.load(given.rna, mmap_mode="r"), np.load(given.prot, mmap_mode="r")
@@ -33,12 +34,12 @@ def main():
             block = checkpoints.complete_block(
                 checkpoints.directory_beside(Path(path)),
                 checkpoints.block_header(as_record(recipe), dim, params.seeds, *files),
-                params.engine,
+                engine,
                 lambda missing, _, dim=dim: fit_linear_seeds(
                     rna, prot, recipe=recipe, dim=dim, seeds=missing, test_cells=test_cells
                 ),
             )
-            making = of_job("CPU", time.monotonic() - started, params.engine)
+            making = of_job("CPU", time.monotonic() - started, engine)
             checkpoints.write_block(path, block, making)
 
 

@@ -10,16 +10,18 @@ import torch
 from sharedim.evaluation.history_table import write_history
 from sharedim.jobs import checkpoints, progress
 from sharedim.jobs.job_log import counted, job
-from sharedim.jobs.provenance import of_job
-from sharedim.training.devices import choose_device, choose_precision, described
+from sharedim.jobs.provenance import engine_key, of_job
+from sharedim.training.devices import choose_device, described
 from sharedim.training.loop import train_seeds
-from sharedim.training.recipes import as_record, from_record
+from sharedim.training.precision import choose_precision
+from sharedim.training.recipe_types import as_record, from_record
 from sharedim.training.splits import split_cells
 
 
 def main():
     wildcards, given, params = snakemake.wildcards, snakemake.input, snakemake.params
     recipe, dim, seeds = from_record(params.recipe), int(wildcards.dim), params.seeds
+    engine = engine_key(params.engine)
     torch.set_num_threads(snakemake.threads)
     name = f"train {wildcards.dataset} {recipe.name} d={dim}"
     with job(snakemake.log[0], name) as logger, progress.shown(name) as observe:
@@ -39,13 +41,13 @@ def main():
         block = checkpoints.complete_block(
             checkpoints.directory_beside(Path(snakemake.output.models)),
             checkpoints.block_header(as_record(recipe), dim, seeds, *files, **settings),
-            params.engine,
+            engine,
             lambda missing, keeper: fit(
                 seeds=missing, keeper=keeper, dimension_every=every, observe=observe
             ),
         )
         write_history(snakemake.output.history, block)
-        making = of_job(described(device), time.monotonic() - started, params.engine)
+        making = of_job(described(device), time.monotonic() - started, engine)
         checkpoints.write_block(snakemake.output.models, block, making)
         logger.info("final temperatures %s", np.round(block.tensors["temperature"], 3))
 

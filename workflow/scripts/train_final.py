@@ -11,15 +11,16 @@ from sharedim.embedding.final_model import SEED, assemble, fit_final, nothing_to
 from sharedim.jobs import checkpoints, progress
 from sharedim.jobs.files import read_json
 from sharedim.jobs.job_log import job
-from sharedim.jobs.provenance import of_job
+from sharedim.jobs.provenance import engine_key, of_job
 from sharedim.jobs.tables import read_labels
 from sharedim.preprocessing.projection import read_projections
-from sharedim.training.devices import choose_device, choose_precision, described
-from sharedim.training.recipes import as_record, from_record
+from sharedim.training.devices import choose_device, described
+from sharedim.training.precision import choose_precision
+from sharedim.training.recipe_types import as_record, from_record
 
 
 def main():
-    given, engine = snakemake.input, snakemake.params.engine
+    given, engine = snakemake.input, engine_key(snakemake.params.engine)
     dataset, output = snakemake.wildcards.dataset, Path(snakemake.output.model)
     torch.set_num_threads(snakemake.threads)
     name = f"final model {dataset}"

@@ -49,7 +49,7 @@ class Classifier:
     shares : Tensor, shape (labels,)
         Of the training cells, that have each label.
     similarity : str
-        As in `sharedim.training.recipes.ContrastiveRecipe`.
+        As in `sharedim.training.recipe_types.ContrastiveRecipe`.
     temperature : float
         Divides similarities.
     """

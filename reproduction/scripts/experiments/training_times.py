@@ -10,7 +10,7 @@ import pandas as pd
 from experiments.evidence import DatasetEvidence
 from experiments.timing import seconds
 from sharedim.training.loop import train_seeds
-from sharedim.training.recipes import ContrastiveRecipe, from_record
+from sharedim.training.recipe_types import ContrastiveRecipe, from_record
 
 TIMED_EPOCHS = 3
 

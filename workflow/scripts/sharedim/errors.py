@@ -1,5 +1,7 @@
 """Errors with a message for the user: an unusable input, or a file that cannot be written."""
 
+# Not hashed: it words errors, and decides no number.
+
 from __future__ import annotations
 
 import difflib

@@ -16,7 +16,7 @@ from sharedim.jobs.checkpoints import Header, ModelBlock, StackFiles
 from sharedim.preprocessing.projection import Projection, header_of, tensors_of
 from sharedim.training.baselines import fit_linear_seeds
 from sharedim.training.loop import TrainingProgress, train_seeds
-from sharedim.training.recipes import LinearRecipe, Recipe
+from sharedim.training.recipe_types import LinearRecipe, Recipe
 from sharedim.training.similarity import as_inner_products, at_length
 from sharedim.training.splits import Split, split_cells
 

@@ -1,5 +1,7 @@
 """Log of a job, in its file and on the terminal."""
 
+# Not hashed: it writes logs, and decides no number.
+
 from __future__ import annotations
 
 import logging

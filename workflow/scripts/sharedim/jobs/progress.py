@@ -1,5 +1,7 @@
 """Progress of a computation: a bar on a terminal, plain lines in a log."""
 
+# Not hashed: it shows how far training is, and decides no number.
+
 from __future__ import annotations
 
 import logging

@@ -109,6 +109,14 @@ def code_fingerprint(package: Path = LIBRARY) -> str:
     return digest.hexdigest()[:12]
 
 
+def engine_key(code: str) -> str:
+    """Return what finished seeds must have in common to be reused: the engine, PyTorch and NumPy.
+
+    Builds of one release, such as those for a CPU and for CUDA, count as the same.
+    """
+    return "-".join([code, *(version(name).partition("+")[0] for name in ("torch", "numpy"))])
+
+
 def of_job(device: str, seconds: float, engine: str) -> Making:
     """Return what is told of the job that made a block of models.
 
@@ -119,7 +127,7 @@ def of_job(device: str, seconds: float, engine: str) -> Making:
     seconds : float
         How long it took; seeds that were finished before took part of another job's time.
     engine : str
-        Hash of the code that fits the models.
+        As `engine_key` gives it.
     """
     return {
         "device": device,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sharedim.evaluation.saturation import TOLERANCE
 from sharedim.report.figures.dimension import ESTIMATORS
 from sharedim.report.results import Check, Preprocessing, Results
-from sharedim.training.recipes import ContrastiveRecipe, LinearRecipe, Recipe
+from sharedim.training.recipe_types import ContrastiveRecipe, LinearRecipe, Recipe
 from sharedim.training.variants import with_variants
 from sharedim.version import __version__
 from sharedim.vocabulary import Words, enumerated

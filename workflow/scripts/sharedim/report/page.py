@@ -28,7 +28,7 @@ from sharedim.report.tables import (
     transferred_types,
     type_rows,
 )
-from sharedim.training.recipes import as_record
+from sharedim.training.recipe_types import as_record
 from sharedim.training.variants import with_variants
 
 HISTORY = "loss, temperature, alignment, norms and more of every model and epoch"

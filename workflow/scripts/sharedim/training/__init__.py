@@ -2,6 +2,7 @@
 
 __all__ = [
     # Every choice that decides a model.
+    "recipe_types",
     "recipes",
     "variants",
     "splits",
@@ -9,6 +10,7 @@ __all__ = [
     "loop",
     "engine",
     "devices",
+    "precision",
     # Closed forms.
     "baselines",
     "cca",

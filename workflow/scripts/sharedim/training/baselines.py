@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sharedim.training.cca import RIDGES, PairedCovariance
 from sharedim.training.foscttm import foscttm
-from sharedim.training.recipes import LinearRecipe
+from sharedim.training.recipe_types import LinearRecipe
 from sharedim.training.similarity import comparable
 from sharedim.training.splits import split_cells
 

@@ -1,5 +1,7 @@
 """Devices to train on: the CPU, or a GPU held against other jobs of this machine."""
 
+# Not hashed: which device trains changes a model by rounding alone.
+
 from __future__ import annotations
 
 import fcntl
@@ -17,9 +19,6 @@ from sharedim.errors import InputError
 logger = logging.getLogger(__name__)
 
 KINDS = ("cpu", "cuda")
-PRECISIONS = ("highest", "high", "medium")
-# Scores are the same as in plain single precision, in 0.7 of the time (docs/performance.md).
-USUAL_PRECISION = "high"
 
 
 def choose_device() -> torch.device:
@@ -65,17 +64,6 @@ def described(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
     return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
-
-
-def choose_precision() -> str:
-    """Return the precision of a GPU's matrix products, in PyTorch's words.
-
-    ``SHAREDIM_PRECISION`` if set, else ``high``: TF32, with sums in single precision.
-    """
-    name = os.environ.get("SHAREDIM_PRECISION") or USUAL_PRECISION
-    if name not in PRECISIONS:
-        raise InputError(f"SHAREDIM_PRECISION={name}: not a precision; use {', '.join(PRECISIONS)}")
-    return name
 
 
 def slots_folder() -> Path:

@@ -21,7 +21,7 @@ from sharedim.training.backprop import EncoderPass, NormPass, PaddedNormPass, Pa
 from sharedim.training.devices import new_stream
 from sharedim.training.encoders import EncoderStack
 from sharedim.training.losses import infonce
-from sharedim.training.recipes import ContrastiveRecipe
+from sharedim.training.recipe_types import ContrastiveRecipe
 from sharedim.training.sampling import (
     DROPOUT_LEVELS,
     EpochDraws,

@@ -9,7 +9,7 @@ import torch
 
 from sharedim.training.cca import LinearStart, confirmed_cca
 from sharedim.training.encoders import EncoderShape, EncoderStack, stack_tensors
-from sharedim.training.recipes import ContrastiveRecipe
+from sharedim.training.recipe_types import ContrastiveRecipe
 from sharedim.training.state import PairShape, StackCells
 
 

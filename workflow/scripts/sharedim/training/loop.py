@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sharedim.training.backprop import NormPass
-from sharedim.training.devices import choose_device, choose_precision
+from sharedim.training.devices import choose_device
 from sharedim.training.engine import ThreadedEngine, temperature_of
 from sharedim.training.history import HISTORY
 from sharedim.training.initialisation import initial_models
@@ -23,7 +23,8 @@ from sharedim.training.monitoring import (
     start_from_best_temperature,
     stopped_early,
 )
-from sharedim.training.recipes import ContrastiveRecipe
+from sharedim.training.precision import choose_precision
+from sharedim.training.recipe_types import ContrastiveRecipe
 from sharedim.training.similarity import UNNORMALISED
 from sharedim.training.splits import Split, split_cells
 from sharedim.training.stack_size import (

@@ -14,7 +14,7 @@ from sharedim.training.foscttm import foscttm_of_similarities
 from sharedim.training.history import HISTORY
 from sharedim.training.losses import infonce
 from sharedim.training.mle_dimension import likelihood_dimensions
-from sharedim.training.recipes import ContrastiveRecipe
+from sharedim.training.recipe_types import ContrastiveRecipe
 from sharedim.training.state import PairShape, StackState
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sharedim.training.recipes import ContrastiveRecipe
+from sharedim.training.recipe_types import ContrastiveRecipe
 from sharedim.training.similarity import OVER_MEAN_NORMS
 
 DROPOUT_LEVELS = 256

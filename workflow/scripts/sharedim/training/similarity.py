@@ -49,6 +49,6 @@ def comparable(
         Representations in two modalities, divided by their mean norms where the similarity
         asks for it.
     similarity : str
-        As in `sharedim.training.recipes.ContrastiveRecipe`.
+        As in `sharedim.training.recipe_types.ContrastiveRecipe`.
     """
     return as_inner_products(at_length(f, similarity), at_length(g, similarity), similarity)

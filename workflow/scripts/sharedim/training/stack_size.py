@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sharedim.errors import InputError
-from sharedim.training.recipes import ContrastiveRecipe
+from sharedim.training.recipe_types import ContrastiveRecipe
 from sharedim.training.splits import Split
 from sharedim.training.state import PairShape, StackState, StateKeeper
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sharedim.training.encoders import EncoderShape, EncoderStack
 from sharedim.training.history import HISTORY
-from sharedim.training.recipes import ContrastiveRecipe
+from sharedim.training.recipe_types import ContrastiveRecipe
 from sharedim.training.splits import Split
 
 

@@ -8,7 +8,8 @@ from types import NoneType
 from typing import Any, Required, TypedDict, get_args, get_origin, get_type_hints
 
 from sharedim.errors import InputError, did_you_mean
-from sharedim.training.recipes import RECIPES, Recipe, as_record
+from sharedim.training.recipe_types import Recipe, as_record
+from sharedim.training.recipes import RECIPES
 
 
 class RecipeSettings(TypedDict, total=False):

@@ -92,6 +92,10 @@ FILES: dict[str, tuple[str, Change]] = {
     "the code of a score": (f"{LIBRARY}/evaluation/retrieval.py", edit),
     "the code of the loss": (f"{LIBRARY}/training/losses.py", edit),
     "the code of the baselines": (f"{LIBRARY}/training/baselines.py", edit),
+    "how code is hashed, as the upgrade from lists of files to imports": (
+        f"{LIBRARY}/jobs/code_hash.py",
+        lambda path: path.write_text(path.read_text().replace("DIGITS = 12", "DIGITS = 11")),
+    ),
     "the code of preprocessing": (f"{LIBRARY}/preprocessing/pipeline.py", edit),
     "the file with cells, touched": (f"{RESULTS}/simulated.h5mu", Path.touch),
     "the file with cells, its content": (f"{RESULTS}/simulated.h5mu", alter),

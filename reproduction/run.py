@@ -38,6 +38,7 @@ from sharedim.jobs.tables import read_table
 REAL = REPOSITORY.parent / "shared" / "data" / "pbmc10k_protein_v3_4000genes.h5mu"
 # Real cells beside the simulated pairs of these experiments.
 REAL_CONFIGURATION = f"{CONFIGURATIONS}/real.yaml"
+MEASURING = ("write_experiment", "fine_tune_encoders", "time_training")
 WITH_REAL_CELLS = ("temperature", "similarities")
 
 
@@ -75,7 +76,7 @@ def run(name: str, size: str, *, measure: bool) -> bool:
     asked += ["--snakefile", str(REPOSITORY / SNAKEFILE), "--directory", str(folder)]
     asked += ["--configfile", *given]
     # Whatever code has changed since, only the measuring is repeated.
-    asked += ["--rerun-triggers", "mtime", "--forcerun", "write_experiment"] if measure else []
+    asked += ["--rerun-triggers", "mtime", "--forcerun", *MEASURING] if measure else []
     began = time.monotonic()
     if subprocess.run(asked, cwd=REPOSITORY, check=False).returncode != 0:
         return False

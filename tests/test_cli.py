@@ -21,7 +21,7 @@ def run(monkeypatch, capsys):
             "--configfile", str(REPOSITORY / "config/config.yaml"),
             "--config", *config,
         ]  # fmt: skip
-        monkeypatch.setattr(sys, "argv", ["inspection", *arguments])
+        monkeypatch.setattr(sys, "argv", ["cli", *arguments])
         cli.main()
         return capsys.readouterr().out
 

@@ -41,7 +41,9 @@ def of_every_dataset(file):
 def source_of(path):
     """Return the content of a file of the experiments or of the library, or None where there is none."""
     own = SCRIPTS / path
-    return own.read_bytes() if own.is_file() else sharedim.source_of(path)
+    if path.startswith("sharedim/"):
+        return sharedim.source_of(path)
+    return own.read_bytes() if own.is_file() else None
 
 
 CODE = Code(source_of, ("experiments", "sharedim"))

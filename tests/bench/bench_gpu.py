@@ -165,7 +165,7 @@ class Bench:
 
     def parts(self, dim: int, models: int) -> None:
         """Time normaliser cells divided into parts of other sizes."""
-        print(f"\ncells of a part (padding.PART_CELLS): d = {dim}, {models} models, TF32")
+        print(f"\ncells of a part (backprop.PART_CELLS): d = {dim}, {models} models, TF32")
         torch.set_float32_matmul_precision("high")
         usual = backprop.PART_CELLS
         for cells in (500, 1_000, 2_000, 8_000):

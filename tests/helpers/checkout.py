@@ -24,6 +24,7 @@ LEFT_OUT = (
     "logs",
     "benchmarks",
     "__pycache__",
+    ".*_cache",
     "*.egg-info",
 )
 # Half a minute of work on two cores, with everything that a run has.

@@ -9,7 +9,7 @@ import sys
 import pytest
 from places import REPOSITORY
 
-from sharedim.jobs.code_hash import Code
+from sharedim.jobs.code_hash import FOLDERS, Code
 
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 # A script, two modules that import a third, one of them inside a function, and a page.
@@ -100,6 +100,42 @@ def test_the_hash_is_the_same_in_every_version_of_python():
         "match x:\n    case [1, *_] | {'k': None}:\n        pass\n"
     )  # fmt: skip
     assert Code({"a.py": text.encode()}.get).hash_of("a.py") == "e70879d81eb4"
+
+
+@pytest.mark.parametrize("statement", [
+    "import sharedim.jobs.constants",
+    "import os, sharedim.jobs.constants as constants",
+    "from sharedim.jobs import *",
+    "from .constants import ONE",
+])  # fmt: skip
+def test_an_import_in_a_form_that_is_not_followed_is_refused(statement):
+    files = {**FILES, "count.py": f"def count():\n    {statement}\n"}
+    with pytest.raises(ValueError, match="line 2: an import in a form that is not followed"):
+        hashes(files)
+
+
+def test_a_text_that_looks_like_an_empty_field_counts():
+    before, after = (
+        Code({"a.py": f"x = 'recipes={end}'\n".encode()}.get).hash_of("a.py") for end in ("[]", "")
+    )
+    renamed = Code({"a.py": b"x = 'dims=[]'\n"}.get).hash_of("a.py")
+    assert len({before, after, renamed}) == 3
+
+
+def test_no_file_is_looked_for_in_vain():
+    # Which a remote module would ask its origin for, in every job.
+    asked = []
+    code = Code(lambda path: asked.append(path) or read(path))
+    for script in SCRIPTS.glob("*.py"):
+        code.bring_along(script.name)
+        code.hash_of(script.name)
+    assert len(asked) > 100
+    assert all((SCRIPTS / path).is_file() for path in asked)
+
+
+def test_the_folders_of_modules_are_those_that_exist():
+    found = {str(file.parent.relative_to(SCRIPTS)) for file in SCRIPTS.rglob("__init__.py")}
+    assert found | {"experiments"} == set(FOLDERS)
 
 
 def test_a_module_that_is_missing_is_named():

@@ -5,19 +5,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 
 def source_of(path):
-    """Return the content of a file below the folder of the scripts, or None where there is none.
+    """Return the content of a file below the folder of the scripts.
 
     Asking for a file makes Snakemake bring it along, also from a remote module, so that jobs find it
     beside their scripts, installed or not.
     """
-    try:
-        return Path(workflow.source_path(f"../scripts/{path}")).read_bytes()
-    except (OSError, WorkflowError):
-        return None
+    return Path(workflow.source_path(f"../scripts/{path}")).read_bytes()
 
 
 # What the walk through imports is made of comes first.
@@ -40,11 +35,12 @@ if " " in sys.executable:
 from sharedim.jobs.code_hash import Code
 
 CODE = Code(source_of)
-# Rules import these.
+# Rules import these; users start the last one.
 CODE.bring_along(
     "sharedim/configuration.py",
     "sharedim/datasets/catalogue.py",
     "sharedim/training/variants.py",
+    "sharedim/cli.py",
 )
 
 

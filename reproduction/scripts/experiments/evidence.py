@@ -134,7 +134,7 @@ class DatasetEvidence:
         return read_labels(self.files["cells"], [column])[column].to_numpy()
 
     def recipe(self, name: str) -> dict:
-        """Return every choice of a recipe, as `sharedim.training.recipes.as_record` gives it."""
+        """Return every choice of a recipe, as `sharedim.training.recipe_types.as_record` gives it."""
         return next(h["recipe"] for h, _ in self._making.values() if h["recipe"]["name"] == name)
 
     def curve(self, recipe: str, metric: str, split: str = "test") -> pd.DataFrame:

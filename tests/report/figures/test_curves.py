@@ -44,7 +44,7 @@ def test_chance_and_the_recommended_d_are_marked():
 def test_the_null_is_muted_and_recipes_keep_their_looks():
     results = SHAPES["many recipes"]
     lines = {line.get_label(): line for line in plot_saturation(results).axes[0].get_lines()}
-    null = lines.pop("permuted (permuted pairs)")
+    null = lines.pop("permuted (the null)")
     assert null.get_color() == "0.6"
     looks = {
         (lines[name].get_color(), lines[name].get_marker())

@@ -1,6 +1,6 @@
 """Errors with a message for the user: an unusable input, or a file that cannot be written."""
 
-# Not hashed: it words errors, and decides no number.
+# Not hashed: it words errors and lists of names in notes, and decides no number.
 
 from __future__ import annotations
 

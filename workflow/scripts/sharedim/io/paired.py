@@ -189,8 +189,9 @@ def read_paired_cells(
             pairs.rna, pairs.prot, isotype_controls, pairs.where, counts=counted
         )
     kept = usable.cells
-    truth = _truth_of(pairs.simulation)
-    if pairs.kind == FEATURES:
+    if pairs.kind == CELLS:
+        truth = _truth_of(pairs.simulation)
+    else:
         truth = pairs.simulation if isinstance(pairs.simulation, dict) else None
     return PairedCells(
         where=pairs.where,

@@ -19,6 +19,20 @@ NOT_HASHED = "\n# Not hashed: "
 # A name of a template, in quotes, in a module or in another template.
 TEMPLATE = re.compile(r"[\"'](\w[\w.]*\.j2)[\"']")
 SHARED_TEMPLATES = "sharedim/report/templates"
+# Folders of modules. Named, since looking for a file in vain costs a remote module a fetch.
+FOLDERS = (
+    "sharedim",
+    "sharedim/jobs",
+    "sharedim/training",
+    "sharedim/io",
+    "sharedim/datasets",
+    "sharedim/preprocessing",
+    "sharedim/evaluation",
+    "sharedim/embedding",
+    "sharedim/report",
+    "sharedim/report/figures",
+    "experiments",
+)
 DIGITS = 12
 NAME = string.ascii_letters + "_"
 
@@ -105,39 +119,44 @@ class Code:
         tree = ast.parse(text)
         names = set(_strip(tree, self._imported))
         names |= {self._template(f"{folder}/templates", n) for n in TEMPLATE.findall(text)}
-        digest = hashlib.sha256(_dumped(tree).encode()).digest()
+        dumped = _dumped_slowly(tree) if "=[]" in text else _dumped(tree)
+        digest = hashlib.sha256(dumped.encode()).digest()
         return _File(digest, tuple(sorted(names)), hashed=NOT_HASHED not in text)
 
     def _template(self, folder: str, name: str) -> str:
         """Return a template in the order in which `sharedim.report.html.render` looks for it."""
         own = f"{folder}/{name}"
-        return own if self._read(own) is not None else f"{SHARED_TEMPLATES}/{name}"
+        elsewhere = not own.startswith("sharedim/") and self._read(own) is None
+        return f"{SHARED_TEMPLATES}/{name}" if elsewhere else own
 
-    def _imported(self, node: ast.ImportFrom) -> Iterator[str]:
-        """Yield the files of the library that a statement imports."""
-        if node.module is None or node.module.split(".")[0] not in self._packages:
-            return
-        folder = node.module.replace(".", "/")
-        if self._read(f"{folder}/__init__.py") is None:
-            yield f"{folder}.py"
-            return
-        for name in (alias.name for alias in node.names):
-            if self._read(f"{folder}/{name}.py") is not None:
-                yield f"{folder}/{name}.py"
-            else:
-                # A name that the package itself defines.
-                yield f"{folder}/__init__.py"
+    def _imported(self, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+        """Yield the files of the packages that a statement imports."""
+        names = [alias.name for alias in node.names]
+        module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+        relative = isinstance(node, ast.ImportFrom) and node.level > 0
+        if isinstance(node, ast.Import) or relative or "*" in names:
+            own = [name for name in (module, *names) if name.split(".")[0] in self._packages]
+            if own or relative:
+                raise ValueError(
+                    f"line {node.lineno}: an import in a form that is not followed; write "
+                    "'from sharedim.room.module import name'"
+                )
+        elif module.split(".")[0] in self._packages:
+            folder = module.replace(".", "/")
+            yield from (
+                (f"{folder}/{name}.py" for name in names)
+                if folder in FOLDERS
+                else (f"{folder}.py",)
+            )
 
     def _packages_of(self, path: str) -> Iterator[str]:
         """Yield the `__init__.py` of every package that a module lies in."""
-        *folders, _ = path.split("/")
-        for depth in range(1, len(folders) + 1):
-            package = "/".join([*folders[:depth], "__init__.py"])
-            if self._read(package) is not None:
-                yield package
+        yield from (f"{folder}/__init__.py" for folder in FOLDERS if path.startswith(f"{folder}/"))
 
 
-def _strip(block: ast.AST, imported: Callable[[ast.ImportFrom], Iterator[str]]) -> Iterator[str]:
+def _strip(
+    block: ast.AST, imported: Callable[[ast.Import | ast.ImportFrom], Iterator[str]]
+) -> Iterator[str]:
     """Take what decides nothing out of a tree, in place.
 
     Yields
@@ -151,7 +170,7 @@ def _strip(block: ast.AST, imported: Callable[[ast.ImportFrom], Iterator[str]]) 
             statements = [own for own in statements if not _means_nothing(own)]
             setattr(block, name, statements)
             for own in statements:
-                if isinstance(own, ast.ImportFrom):
+                if isinstance(own, ast.Import | ast.ImportFrom):
                     yield from imported(own)
                 yield from _strip(own, imported)
 
@@ -174,3 +193,12 @@ def _dumped(tree: ast.Module) -> str:
     return "".join([*(part.rstrip(NAME).removesuffix(", ") for part in before), last]).replace(
         "(, ", "("
     )
+
+
+def _dumped_slowly(tree: ast.Module) -> str:
+    """Return the same where texts may hold what `_dumped` takes out."""
+    for node in ast.walk(tree):
+        for name, value in list(ast.iter_fields(node)):
+            if value == []:
+                delattr(node, name)
+    return ast.dump(tree)

@@ -50,7 +50,7 @@ def with_variants(variants: Mapping[str, Mapping[str, object]]) -> dict[str, Rec
 
 
 def recipes_of(config: RecipeSettings) -> dict[str, dict[str, object]]:
-    """Return the recipes to compare, by name, as `sharedim.training.recipes.as_record` gives them.
+    """Return the recipes to compare, by name, as `sharedim.training.recipe_types.as_record` gives them.
 
     Raises
     ------

@@ -206,4 +206,4 @@ def _name_dimensions(axes: NDArray[np.object_], scores: pd.DataFrame) -> None:
 
 
 def _with_null(recipe: str) -> str:
-    return f"{recipe} (permuted pairs)" if recipe == NULL else recipe
+    return f"{recipe} (the null)" if recipe == NULL else recipe

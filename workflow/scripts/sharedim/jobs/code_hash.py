@@ -38,11 +38,10 @@ NAME = string.ascii_letters + "_"
 
 
 class _File(NamedTuple):
-    """Digest of a file, the files that it names, and whether it belongs to hashes."""
+    """The files that a file names, and its digest unless it belongs to no hash."""
 
-    digest: bytes
     names: tuple[str, ...]
-    hashed: bool = True
+    digest: bytes | None
 
 
 class Code:
@@ -79,7 +78,7 @@ class Code:
         """
         digest = hashlib.sha256()
         for path in self.files_of(*starts):
-            digest.update(path.encode() + b"\0" + self._file(path).digest)
+            digest.update(path.encode() + b"\0" + (self._file(path).digest or b""))
         return digest.hexdigest()[:DIGITS]
 
     def files_of(self, *starts: str) -> list[str]:
@@ -88,7 +87,7 @@ class Code:
         waiting = list(starts)
         while waiting:
             path = waiting.pop()
-            if path not in found and self._file(path).hashed:
+            if path not in found and self._file(path).digest is not None:
                 found.add(path)
                 waiting += self._file(path).names
         return sorted(found)
@@ -103,7 +102,10 @@ class Code:
                 found.add(path)
                 waiting += self._file(path).names
         # Python opens the packages around a module, which import nothing at that.
-        return sorted(found.union(*map(self._packages_of, found)))
+        packages = {package for path in found for package in _packages_of(path)}
+        for package in packages - found:
+            self._read(package)
+        return sorted(found | packages)
 
     def _text(self, path: str) -> str:
         content = self._read(path)
@@ -115,13 +117,15 @@ class Code:
         text, folder = self._text(path), path.rpartition("/")[0]
         if path.endswith(".j2"):
             names = {self._template(folder, name) for name in TEMPLATE.findall(text)}
-            return _File(hashlib.sha256(text.encode()).digest(), tuple(sorted(names)))
+            return _File(tuple(sorted(names)), hashlib.sha256(text.encode()).digest())
         tree = ast.parse(text)
         names = set(_strip(tree, self._imported))
-        names |= {self._template(f"{folder}/templates", n) for n in TEMPLATE.findall(text)}
+        if ".j2" in text:
+            names |= {self._template(f"{folder}/templates", n) for n in TEMPLATE.findall(text)}
+        if NOT_HASHED in text:
+            return _File(tuple(sorted(names)), None)
         dumped = _dumped_slowly(tree) if "=[]" in text else _dumped(tree)
-        digest = hashlib.sha256(dumped.encode()).digest()
-        return _File(digest, tuple(sorted(names)), hashed=NOT_HASHED not in text)
+        return _File(tuple(sorted(names)), hashlib.sha256(dumped.encode()).digest())
 
     def _template(self, folder: str, name: str) -> str:
         """Return a template in the order in which `sharedim.report.html.render` looks for it."""
@@ -149,9 +153,10 @@ class Code:
                 else (f"{folder}.py",)
             )
 
-    def _packages_of(self, path: str) -> Iterator[str]:
-        """Yield the `__init__.py` of every package that a module lies in."""
-        yield from (f"{folder}/__init__.py" for folder in FOLDERS if path.startswith(f"{folder}/"))
+
+def _packages_of(path: str) -> Iterator[str]:
+    """Yield the `__init__.py` of every package that a module lies in."""
+    yield from (f"{folder}/__init__.py" for folder in FOLDERS if path.startswith(f"{folder}/"))
 
 
 def _strip(

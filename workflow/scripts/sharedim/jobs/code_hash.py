@@ -7,10 +7,12 @@ checkers alone, so that better words make nothing run again.
 from __future__ import annotations
 
 import ast
+import gc
 import hashlib
 import re
 import string
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple
 
@@ -35,6 +37,18 @@ FOLDERS = (
 )
 DIGITS = 12
 NAME = string.ascii_letters + "_"
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Pause the collector of garbage, which would walk whole syntax trees again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _File(NamedTuple):
@@ -113,6 +127,7 @@ class Code:
             raise FileNotFoundError(f"{path}: no such file of the library")
         return content.decode("utf-8")
 
+    @_without_collection()
     def _file_at(self, path: str) -> _File:
         text, folder = self._text(path), path.rpartition("/")[0]
         if path.endswith(".j2"):

@@ -50,5 +50,9 @@ CODE = Code(source_of, ("experiments", "sharedim"))
 
 
 def code_of(rule):
-    """Return a hash of the script of a rule and of all that it imports."""
-    return CODE.hash_of(f"{rule}.py")
+    """Return a function that gives a hash of the script of a rule and of all that it imports."""
+
+    def hash_of_script(wildcards):
+        return CODE.hash_of(f"{rule}.py")
+
+    return hash_of_script

@@ -45,15 +45,24 @@ CODE.bring_along(
 
 
 def code_of(rule):
-    """Return a hash of the script of a rule and of all that it imports.
+    """Return a function that gives a hash of the script of a rule and of all that it imports.
 
     As a param the hash reruns a rule after a real change and never after a touch or a switch of
-    branches, as the files themselves would as inputs.
+    branches, as the files themselves would as inputs. A function, since the process of a job parses
+    all rules and needs the hash of one.
     """
-    CODE.bring_along(f"{rule}.py")
-    return CODE.hash_of(f"{rule}.py")
+
+    def hash_of_script(wildcards):
+        CODE.bring_along(f"{rule}.py")
+        return CODE.hash_of(f"{rule}.py")
+
+    return hash_of_script
 
 
 def engine_of(*modules):
-    """Return a hash of what decides models beside their recipe: seeds of another engine are not reused."""
-    return CODE.hash_of(*(f"sharedim/training/{module}.py" for module in modules))
+    """Return the same for what decides models beside their recipe: no seed of another engine is reused."""
+
+    def hash_of_engine(wildcards):
+        return CODE.hash_of(*(f"sharedim/training/{module}.py" for module in modules))
+
+    return hash_of_engine

@@ -11,7 +11,8 @@ import jinja2
 import pandas as pd
 
 if TYPE_CHECKING:
-    from sharedim.report.results import Estimate
+    from sharedim.evaluation.k_hat import KHat
+    from sharedim.evaluation.recommendation import Recommended
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -43,7 +44,7 @@ def size(number: int) -> str:
     return f"{number / 1e6:.1f} MB" if number >= 1e6 else f"{max(1, round(number / 1000))} kB"
 
 
-def interval(found: Estimate) -> str:
+def interval(found: Recommended | KHat) -> str:
     """Write the interval of a value of ``answer.json``."""
     return "" if found["low"] is None else f"{found['low']:g} to {found['high']:g}"
 

@@ -10,7 +10,8 @@ from sharedim.report.html import interval, number, render
 from sharedim.vocabulary import Words, words_of
 
 if TYPE_CHECKING:
-    from sharedim.report.results import Answer, Check
+    from sharedim.evaluation.recommendation import Answer
+    from sharedim.report.results import Check
 
 STATUS = {
     "saturated": "saturates inside the grid",

@@ -9,7 +9,7 @@ from typing import TypedDict, cast
 
 import pandas as pd
 
-from sharedim.evaluation.recommendation import NULL
+from sharedim.evaluation.recommendation import NULL, Answer
 from sharedim.jobs.files import read_json
 from sharedim.jobs.tables import read_table
 from sharedim.vocabulary import Words, words_of
@@ -17,36 +17,6 @@ from sharedim.vocabulary import Words, words_of
 # Names that a reader may take for numbers or truth ("0", "1.0", "true"), and that are names all the same.
 NAMES = ("type", "given", "protein", "cell", "batch", "pair")
 METHODS = ("sharedim", "ridge", "neighbours")
-
-
-class Estimate(TypedDict):
-    """A whole number with its 90 % interval, None where unknown, and how it was found."""
-
-    value: int | None
-    low: int | None
-    high: int | None
-    status: str
-
-
-class SharedDimension(Estimate):
-    """k-hat, with the recipe and the d it comes from."""
-
-    count: float | None
-    effective: float | None
-    recipe: str | None
-    at_d: int | None
-
-
-class Answer(TypedDict):
-    """Content of ``answer.json``."""
-
-    dataset: str
-    sentence: str
-    recommended_d: Estimate
-    k_hat: SharedDimension
-    recipe: str | None
-    rule: str
-    warnings: list[str]
 
 
 class SplitSizes(TypedDict):
